@@ -1,0 +1,1 @@
+"""Facts that need queries or leases. Blobs never go here."""

@@ -1,0 +1,29 @@
+"""What the layers above share: who asks, what an answer is, and the promises of every I/O protocol."""
+
+from modgate.model.answer import Answer, Facts, Verification
+from modgate.model.blob import Blob, BlobMeta, BlobStore, BlobWriter
+from modgate.model.checksums import ChecksumDatabase, ChecksumMirror, MirrorAnswer, Sums
+from modgate.model.context import Context
+from modgate.model.ledger import Alert, Lease, Ledger, TreeHead, VerificationRecord
+from modgate.model.source import ModuleSource
+
+__all__ = [
+    "Alert",
+    "Answer",
+    "Blob",
+    "BlobMeta",
+    "BlobStore",
+    "BlobWriter",
+    "ChecksumDatabase",
+    "ChecksumMirror",
+    "Context",
+    "Facts",
+    "Lease",
+    "Ledger",
+    "MirrorAnswer",
+    "ModuleSource",
+    "Sums",
+    "TreeHead",
+    "Verification",
+    "VerificationRecord",
+]

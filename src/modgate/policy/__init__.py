@@ -1,0 +1,1 @@
+"""Policy decisions, pure. Empty in this version: everything that verifies is allowed."""

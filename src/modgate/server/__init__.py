@@ -1,0 +1,1 @@
+"""The HTTP side: URLs to requests, errors to statuses, pages for people."""

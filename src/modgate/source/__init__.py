@@ -1,0 +1,1 @@
+"""Where module versions come from: sources, and wrappers around them, one idea a file."""

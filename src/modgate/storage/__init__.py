@@ -1,0 +1,1 @@
+"""Blob stores: a folder in GOPROXY layout, and memory with a bound."""
