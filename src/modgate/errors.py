@@ -52,9 +52,7 @@ class Invalid(ModgateError):
     says "not found" (404).
     """
 
-    def __init__(
-        self, what: str, *, where: str = "", next_step: str = "", malformed: bool = False
-    ) -> None:
+    def __init__(self, what: str, *, where: str = "", next_step: str = "", malformed: bool = False) -> None:
         super().__init__(what, where=where, next_step=next_step)
         self.malformed = malformed
 
@@ -62,9 +60,7 @@ class Invalid(ModgateError):
 class Absent(ModgateError):
     """It is proved not to exist: the source answered 404, or 410 (`gone`)."""
 
-    def __init__(
-        self, what: str, *, where: str = "", next_step: str = "", gone: bool = False
-    ) -> None:
+    def __init__(self, what: str, *, where: str = "", next_step: str = "", gone: bool = False) -> None:
         super().__init__(what, where=where, next_step=next_step)
         self.gone = gone
 
@@ -80,9 +76,7 @@ class Unverified(ModgateError):
 class Unauthenticated(ModgateError):
     """The client must present (fresh) credentials; `scheme` goes into WWW-Authenticate."""
 
-    def __init__(
-        self, what: str, *, where: str = "", next_step: str = "", scheme: str = "Basic"
-    ) -> None:
+    def __init__(self, what: str, *, where: str = "", next_step: str = "", scheme: str = "Basic") -> None:
         super().__init__(what, where=where, next_step=next_step)
         self.scheme = scheme
 

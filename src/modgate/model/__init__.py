@@ -6,6 +6,7 @@ from modgate.model.checksums import ChecksumDatabase, ChecksumMirror, MirrorAnsw
 from modgate.model.context import Context
 from modgate.model.ledger import Alert, Lease, Ledger, TreeHead, VerificationRecord
 from modgate.model.source import ModuleSource
+from modgate.model.upstream import Upstream, UpstreamStream
 
 __all__ = [
     "Alert",
@@ -24,6 +25,8 @@ __all__ = [
     "ModuleSource",
     "Sums",
     "TreeHead",
+    "Upstream",
+    "UpstreamStream",
     "Verification",
     "VerificationRecord",
 ]

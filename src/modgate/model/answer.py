@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from modgate.gomod.protocol import Request
-from modgate.model.blob import Blob
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from modgate.gomod.protocol import Request
+    from modgate.model.blob import Blob
 
 __all__ = ["Answer", "Facts", "Verification"]
 

@@ -47,7 +47,8 @@ class BlobMeta(msgspec.Struct, frozen=True, kw_only=True):
 
 class Blob(Protocol):
     """A stored object, opened: reads stay valid even if the key is replaced or removed meanwhile,
-    or raise `Unavailable`; they never return other bytes."""
+    or raise `Unavailable`; they never return other bytes.
+    """
 
     @property
     def key(self) -> str:
@@ -86,7 +87,8 @@ class BlobWriter(Protocol):
 
     async def commit(self, meta: BlobMeta) -> Blob:
         """Make it durable under its key. The first writer wins: an object that is already there is
-        kept and returned. Raises Unavailable, after which nothing is stored."""
+        kept and returned. Raises Unavailable, after which nothing is stored.
+        """
 
     async def abort(self) -> None:
         """Drop it. Does nothing after `commit` or a second time; never raises."""

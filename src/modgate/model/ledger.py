@@ -33,7 +33,8 @@ class VerificationRecord:
 @dataclass(frozen=True, slots=True)
 class TreeHead:
     """A verified tree head of a checksum database: records carry no time, so the history of
-    (size, time) is what "first seen in the log" is read from."""
+    (size, time) is what "first seen in the log" is read from.
+    """
 
     database: str
     size: int
@@ -44,7 +45,8 @@ class TreeHead:
 @dataclass(frozen=True, slots=True)
 class Lease:
     """The right to do one thing until `expires_at` (Unix seconds). `token` grows with each grant of
-    the name, so that a late holder can be told from the present one (fencing)."""
+    the name, so that a late holder can be told from the present one (fencing).
+    """
 
     name: str
     holder: str
@@ -89,7 +91,8 @@ class Ledger(Protocol):
 
     async def acquire(self, name: str, holder: str, *, ttl: float) -> Lease | None:
         """Take the lease for `ttl` seconds: if it is free, expired, or already the holder's (which
-        renews it and keeps its token). None while another holds it."""
+        renews it and keeps its token). None while another holds it.
+        """
 
     async def release(self, lease: Lease) -> bool:
         """Give it back early; False if it was no longer this holder's under this token."""

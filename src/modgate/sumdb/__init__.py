@@ -1,4 +1,4 @@
-"""The checksum database's rules, pure: signed notes, transparency-log proofs, tiles, a verifying client.
+"""The checksum database's rules, pure: signed notes, tree proofs, tiles, a verifying client.
 
-The outside is reached through the `Ops` protocol only, as with ClientOps of golang.org/x/mod/sumdb.
+The outside is reached through the `Ops` protocol only, as with ClientOps of x/mod/sumdb.
 """

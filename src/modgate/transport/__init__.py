@@ -1,1 +1,1 @@
-"""HTTP towards the outside: time-outs by phase, retries, a breaker per upstream, one error table."""
+"""HTTP towards the outside: time-outs by phase, retries, a breaker, one error table."""
