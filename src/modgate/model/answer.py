@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from modgate.gomod.protocol import Request
     from modgate.model.blob import Blob
 
-__all__ = ["Answer", "Facts", "Verification"]
+__all__ = ["Answer", "Facts", "RunOverBody", "Verification"]
 
 
 class Verification(enum.StrEnum):
@@ -36,6 +36,10 @@ class Facts:
     verified: Verification = Verification.NONE
 
 
+RunOverBody = Callable[[Callable[[BinaryIO], Any]], Awaitable[Any]]
+"""Runs a pure function over the whole body in a thread and returns its result: `BlobWriter.check`."""
+
+
 @dataclass(slots=True)
 class Answer:
     """The head of an answer and its body.
@@ -50,9 +54,9 @@ class Answer:
         age: Seconds since a source confirmed a mutable answer; None for immutable ones.
         max_age: Seconds for which a mutable answer may still be reused; None for immutable ones.
         stale: True for a mutable answer that is served past its time because its source is down.
-        check: Where set, the whole body must pass this pure function (in a thread: it hashes and
-            unpacks) before its last byte reaches anyone or anything is stored. Raises Invalid for
-            broken rules, Tampered for a wrong hash, Unavailable for bytes that are no such object.
+        check: Where set, the whole body must pass this before its last byte reaches anyone or
+            anything is stored. It is given `BlobWriter.check`, which runs its pure part in a thread.
+            Raises Tampered for a wrong hash, Unavailable for bytes that are no such object.
     """
 
     request: Request
@@ -63,4 +67,4 @@ class Answer:
     age: float | None = None
     max_age: float | None = None
     stale: bool = False
-    check: Callable[[BinaryIO], Facts] | None = None
+    check: Callable[[RunOverBody], Awaitable[Facts]] | None = None

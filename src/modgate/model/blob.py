@@ -80,7 +80,11 @@ class BlobWriter(Protocol):
         """Append. Raises Unavailable (`storage-full` when disk or bound is exhausted)."""
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """Up to `size` bytes of what is `written`, without waiting. Raises Unavailable."""
+        """Up to `size` bytes of what is `written`, without waiting. Raises Unavailable.
+
+        Keeps working while and after `commit` runs (readers that began before it finish through it),
+        until `aclose`.
+        """
 
     async def check(self, function: Callable[[BinaryIO], T]) -> T:
         """Run a pure function over the whole temporary object in a thread; its errors pass through."""
@@ -92,6 +96,9 @@ class BlobWriter(Protocol):
 
     async def abort(self) -> None:
         """Drop it. Does nothing after `commit` or a second time; never raises."""
+
+    async def aclose(self) -> None:
+        """No reader is left: give descriptors back. Aborts if not committed; never raises."""
 
 
 class BlobStore(Protocol):

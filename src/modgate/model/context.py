@@ -24,6 +24,11 @@ class Context:
         fetch: False for `Disable-Module-Fetch: true` and `/cached-only/`: answer from the store.
         request_id: Appears in logs and error texts.
         background: True for prefetch and refresh: yields to people, never raises alarms of its own.
+        head: Only the head of the answer is wanted (HTTP HEAD): a miss asks the upstream's head and
+            fills nothing.
+        whole: The body must be complete before the answer is given: for clients that could not
+            tell a cut body from a complete one (HTTP/1.0 without a length).
+        via: Instance ids of the gates the request came through, nearest last (loop detection).
     """
 
     principal: str = ANONYMOUS
@@ -32,7 +37,10 @@ class Context:
     fetch: bool = True
     request_id: str = ""
     background: bool = False
+    head: bool = False
+    whole: bool = False
+    via: tuple[str, ...] = ()
 
     def detached(self) -> Context:
         """The same circumstances for work that the server owns and no client can cancel."""
-        return replace(self, background=True)
+        return replace(self, background=True, head=False, whole=False)
