@@ -1,0 +1,92 @@
+"""What an upstream's answer means: the table of `modgate.model.upstream`, in one place."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import ssl
+import time
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from modgate.errors import Absent, Denied, ModgateError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["clean_text", "retry_after", "status_error", "transport_error"]
+
+_TEXT_LIMIT = 600
+
+
+def clean_text(data: bytes, content_type: str) -> str:
+    """An upstream's error text for people: plain text only, printable, at most 6 lines, 600 characters."""
+    if not content_type.startswith("text/plain"):
+        return ""
+    text = data[: 4 * _TEXT_LIMIT].decode("utf-8", "replace")
+    lines = ["".join(c if c.isprintable() else " " for c in line).strip() for line in text.splitlines()]
+    return "\n".join([line for line in lines if line][:6])[:_TEXT_LIMIT]
+
+
+def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
+    """Retry-After in seconds (RFC 9110, 10.2.3: seconds or a date), None if absent or nonsense."""
+    value = headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    if value.isascii() and value.isdigit():
+        return min(float(value[:9]), 86400.0)
+    parsed = email.utils.parsedate_tz(value)
+    if parsed is None:
+        return None
+    moment = email.utils.mktime_tz(parsed)
+    return min(max(0.0, moment - (time.time() if now is None else now)), 86400.0)
+
+
+def status_error(status: int, text: str, headers: Mapping[str, str], where: str) -> ModgateError:
+    """The error for any answer that is not the object itself."""
+    said = text or f"HTTP status {status}"
+    if status in {404, 410}:
+        return Absent(said, where=where, gone=status == 410)
+    if status in {403, 451}:
+        return Denied(said, where=where)
+    if status == 401:
+        return Unavailable(
+            "the upstream wants credentials from this gate (401)",
+            where=where,
+            next_step="give the gate its credentials for this upstream, for example in its netrc",
+            kind="bad-answer",
+        )
+    if status in {429, 503}:
+        what = "too many requests" if status == 429 else "the upstream is overloaded"
+        return Unavailable(
+            f"{what} ({status})", where=where, kind="overloaded", retry_after=retry_after(headers)
+        )
+    if status == 504:
+        return Unavailable("the upstream timed out itself (504)", where=where, kind="timeout")
+    return Unavailable(f"the upstream answered with status {status}", where=where, kind="bad-answer")
+
+
+def transport_error(error: BaseException, where: str, phase: str) -> Unavailable:
+    """The error for no answer: time-outs, refusals, DNS, TLS, cut connections."""
+    if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
+        return Unavailable(f"no answer in time ({phase})", where=where, kind="timeout")
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return Unavailable(f"the name does not resolve: {error.os_error}", where=where)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return Unavailable(f"its certificate is refused: {error.certificate_error}", where=where)
+    if isinstance(error, (aiohttp.ClientSSLError, ssl.SSLError)):
+        return Unavailable(f"TLS failed: {error}", where=where)
+    if isinstance(error, (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)):
+        return Unavailable("the HTTP proxy on the way refused or failed", where=where)
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return Unavailable("the body broke off before its end", where=where, kind="bad-answer")
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return Unavailable("it closed the connection without an answer", where=where)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Unavailable(f"cannot connect: {error.os_error.strerror or error.os_error}", where=where)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return Unavailable("the answer is not HTTP as it should be", where=where, kind="bad-answer")
+    if isinstance(error, aiohttp.InvalidURL):
+        return Unavailable("it redirects to an address that is none", where=where, kind="bad-answer")
+    return Unavailable(f"the connection failed ({type(error).__name__})", where=where)
