@@ -1,0 +1,247 @@
+"""Logs, request ids and metrics.
+
+Rules: a label never takes its value from a client, so that nobody can grow the number of series;
+counting a hit costs two additions on a plain object (`Cell`), and the Prometheus text is made only
+when somebody asks for it; logs go to stderr, because stdout carries the one ready line.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sys
+from typing import TYPE_CHECKING, Literal
+
+import structlog
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TextIO
+
+    from prometheus_client.metrics_core import Metric
+
+__all__ = [
+    "METRICS_TYPE",
+    "Cell",
+    "FillResult",
+    "LogFormat",
+    "Metrics",
+    "PrefetchResult",
+    "RequestResult",
+    "configure_logging",
+    "new_request_id",
+]
+
+LogFormat = Literal["human", "json"]
+RequestResult = Literal["hit", "miss", "stale", "error"]
+FillResult = Literal["stored", "joined", "absent", "refused", "failed"]
+PrefetchResult = Literal["stored", "used", "dropped", "failed"]
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_MAX_UPSTREAMS = 64
+_LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
+
+
+def new_request_id() -> str:
+    """Sixteen random hex digits."""
+    return secrets.token_hex(8)
+
+
+def configure_logging(
+    style: LogFormat = "human", *, level: int = logging.INFO, stream: TextIO | None = None
+) -> None:
+    """Set up structlog, and the standard library's warnings with it, for the whole process."""
+    out = sys.stderr if stream is None else stream
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: list[structlog.typing.Processor]
+    if style == "json":
+        renderer = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    else:
+        renderer = [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+    structlog.configure(
+        processors=[*shared, *renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(level, logging.WARNING))
+
+
+class Cell:
+    """One series of answered requests: `count` answers, `size` body bytes. Add to them directly."""
+
+    __slots__ = ("count", "size")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.size = 0
+
+
+class _Cells(Collector):
+    """Turns the cells into Prometheus families when they are asked for."""
+
+    def __init__(self, cells: dict[tuple[str, str, str], Cell]) -> None:
+        self._cells = cells
+
+    def collect(self) -> Iterator[Metric]:
+        labels = ["kind", "result", "status"]
+        requests = CounterMetricFamily("modgate_requests", "Answered requests.", labels=labels)
+        size = CounterMetricFamily("modgate_response_bytes", "Body bytes of answers.", labels=labels)
+        for key, cell in list(self._cells.items()):
+            requests.add_metric(key, cell.count)
+            size.add_metric(key, cell.size)
+        yield requests
+        yield size
+
+
+class Metrics:
+    """Every number the server publishes, each with a bounded set of label values."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self._cells: dict[tuple[str, str, str], Cell] = {}
+        self.registry.register(_Cells(self._cells))
+        ProcessCollector(registry=self.registry)
+        self._upstreams: set[str] = set()
+        self._latency = Histogram(
+            "modgate_request_seconds",
+            "Time to the last byte of answers that were not ready-made.",
+            ["kind", "result"],
+            buckets=_LATENCY,
+            registry=self.registry,
+        )
+        self._fills = self._counter("modgate_fills", "Fetches for the store by outcome.", "result")
+        self._filling = Gauge("modgate_fills_in_progress", "Fetches under way.", registry=self.registry)
+        self._upstream = Histogram(
+            "modgate_upstream_seconds",
+            "Upstream latency by phase (connect, head, body).",
+            ["upstream", "phase"],
+            buckets=_LATENCY,
+            registry=self.registry,
+        )
+        self._upstream_bytes = self._counter(
+            "modgate_upstream_bytes", "Body bytes received from upstreams.", "upstream"
+        )
+        self._upstream_errors = self._counter(
+            "modgate_upstream_errors", "Failed upstream requests.", "upstream", "kind"
+        )
+        self._breaker = Gauge(
+            "modgate_upstream_breaker_open",
+            "1 while the circuit breaker of an upstream is open.",
+            ["upstream"],
+            registry=self.registry,
+        )
+        self._verifications = self._counter(
+            "modgate_verifications", "Objects checked before they were stored.", "result"
+        )
+        self._prefetches = self._counter("modgate_prefetches", "Prefetched objects.", "result")
+        self._prefetch_bytes = self._counter(
+            "modgate_prefetch_bytes", "Body bytes of prefetched objects.", "result"
+        )
+        self._evictions = self._counter("modgate_evictions", "Objects removed to keep the size limit.")
+        self._evicted_bytes = self._counter("modgate_evicted_bytes", "Bytes removed to keep the size limit.")
+        self._cuts = self._counter("modgate_cut_responses", "Answers cut because their body broke off.")
+        self._refused = self._counter(
+            "modgate_refused_connections", "Connections ended by a limit or a parser.", "reason"
+        )
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def cell(self, kind: str, result: RequestResult, status: int) -> Cell:
+        """The series of answers with these labels, to keep and add to. `kind` must be one of ours."""
+        key = (kind, result, f"{status // 100}xx")
+        cell = self._cells.get(key)
+        if cell is None:
+            cell = self._cells[key] = Cell()
+        return cell
+
+    def request(self, kind: str, result: RequestResult, status: int, *, size: int, seconds: float) -> None:
+        """An answer that was made for this one request."""
+        cell = self.cell(kind, result, status)
+        cell.count += 1
+        cell.size += size
+        self._latency.labels(kind, result).observe(seconds)
+
+    def inc_fill(self, result: FillResult) -> None:
+        """A fetch for the store ended; `joined` counts requests that shared one."""
+        self._fills.labels(result).inc()
+
+    def filling(self, change: int) -> None:
+        """+1 when a fetch begins, -1 when it ends."""
+        self._filling.inc(change)
+
+    def _upstream_label(self, upstream: str) -> str:
+        if upstream not in self._upstreams:
+            if len(self._upstreams) >= _MAX_UPSTREAMS:
+                return "other"
+            self._upstreams.add(upstream)
+        return upstream
+
+    def observe_upstream(self, upstream: str, phase: str, seconds: float) -> None:
+        """A phase (`connect`, `head`, `body`) of an upstream request took this long."""
+        self._upstream.labels(self._upstream_label(upstream), phase).observe(seconds)
+
+    def add_upstream_bytes(self, upstream: str, count: int) -> None:
+        """Body bytes that arrived."""
+        self._upstream_bytes.labels(self._upstream_label(upstream)).inc(count)
+
+    def inc_upstream_error(self, upstream: str, kind: str) -> None:
+        """An upstream request failed; `kind` as in `Unavailable.kind`."""
+        self._upstream_errors.labels(self._upstream_label(upstream), kind).inc()
+
+    def breaker(self, upstream: str, *, is_open: bool) -> None:
+        """The circuit breaker of an upstream opened or closed."""
+        self._breaker.labels(self._upstream_label(upstream)).set(int(is_open))
+
+    def verification(self, result: str) -> None:
+        """An object was checked: a `Verification` value, `tampered`, `unverified` or `unavailable`."""
+        self._verifications.labels(result).inc()
+
+    def prefetch(self, result: PrefetchResult, size: int = 0) -> None:
+        """A prefetched object was stored, used by a client for the first time, dropped, or failed."""
+        self._prefetches.labels(result).inc()
+        self._prefetch_bytes.labels(result).inc(size)
+
+    def eviction(self, size: int) -> None:
+        """An object was removed to keep the size limit."""
+        self._evictions.inc()
+        self._evicted_bytes.inc(size)
+
+    def cut(self) -> None:
+        """An answer was cut in the middle of its body."""
+        self._cuts.inc()
+
+    def refused(self, reason: str) -> None:
+        """A connection was ended: `malformed`, `header-size`, `slow`, `stalled` or `too-many`."""
+        self._refused.labels(reason).inc()
+
+    def render(self) -> bytes:
+        """All of it in the Prometheus text format (`METRICS_TYPE`)."""
+        return generate_latest(self.registry)
