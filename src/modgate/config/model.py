@@ -1,0 +1,283 @@
+"""What can be configured: every key, its type, its default and one sentence for the manual.
+
+The models are frozen and refuse unknown keys. `docs/configuration.md` and the flags of
+`modgate serve` are checked against them, so a key exists once: here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003  pydantic reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from modgate.config.checks import check_patterns, check_sumdb, check_upstream
+from modgate.config.values import (
+    Listen,
+    StoreSpec,
+    parse_duration,
+    parse_list,
+    parse_listen,
+    parse_prefix,
+    parse_size,
+    parse_store,
+    redact,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "Breaker",
+    "Cache",
+    "Config",
+    "Fetch",
+    "Limits",
+    "Log",
+    "Prefetch",
+    "Tls",
+]
+
+Seconds = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
+Timeout = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
+Bytes = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Patterns = Annotated[tuple[str, ...], BeforeValidator(check_patterns), BeforeValidator(parse_list)]
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, tuple):
+        return tuple(_redacted(item) for item in value)
+    return value
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        return [(name, _redacted(value)) for name, value in super().__repr_args__()]
+
+
+class Tls(_Section):
+    """TLS of the listener: certificate and key together, or neither."""
+
+    cert: Path | None = Field(
+        default=None,
+        description="PEM file with the certificate chain of the server.",
+    )
+    key: Path | None = Field(
+        default=None,
+        description="PEM file with the private key of the certificate.",
+    )
+    client_ca: Path | None = Field(
+        default=None,
+        description="PEM file with the CAs whose client certificates are required; unset asks for none.",
+    )
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("tls.cert and tls.key go together; one of them is missing")
+        if self.client_ca is not None and self.cert is None:
+            raise ValueError("tls.client_ca needs tls.cert and tls.key")
+        return self
+
+
+class Cache(_Section):
+    """How long answers that can change are kept. What cannot change is kept for good."""
+
+    mutable_ttl: Seconds = Field(
+        default=60.0,
+        description="How long a version list, @latest or a branch answer is fresh.",
+    )
+    absent_ttl: Seconds = Field(
+        default=30.0,
+        description="How long an upstream's 404 or 410 is remembered; failures are never remembered.",
+    )
+    verdict_ttl: Seconds = Field(
+        default=600.0,
+        description="How long a refusal of tampered bytes is remembered before they are fetched again.",
+    )
+    memory: Bytes = Field(
+        default=64 << 20,
+        description="Memory for ready answers in front of the store; 0 switches it off.",
+    )
+
+
+class Fetch(_Section):
+    """Fetching from upstream: a time limit for each phase, since go itself has none for waiting."""
+
+    connect_timeout: Timeout = Field(
+        default=10.0,
+        description="Name look-up, connection and TLS handshake.",
+    )
+    head_timeout: Timeout = Field(
+        default=30.0,
+        description="From the request to the head of the answer.",
+    )
+    stall_timeout: Timeout = Field(
+        default=30.0,
+        description="The longest silence inside a body.",
+    )
+    total_timeout: Timeout = Field(
+        default=900.0,
+        description="One fetch from start to end.",
+    )
+    retries: Annotated[int, Field(ge=0, le=10)] = Field(
+        default=2,
+        description="Further tries after a failure that may pass; never after a 4xx.",
+    )
+    concurrency: Count = Field(
+        default=32,
+        description="Connections to one upstream at a time.",
+    )
+    max_object: Bytes = Field(
+        default=501 << 20,
+        description="The largest body taken from upstream; Go's own limit for a zip is 500 MiB.",
+    )
+    per_client_fills: Count = Field(
+        default=64,
+        description="Fetches one client may have under way at a time.",
+    )
+
+
+class Prefetch(_Section):
+    """Fetching what go is about to ask for: the zip and the required go.mod files of a go.mod."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Fetch ahead. Private modules never are.",
+    )
+    concurrency: Count = Field(
+        default=24,
+        description="Prefetches under way at a time.",
+    )
+    max_bytes: Bytes = Field(
+        default=256 << 20,
+        description="Zip bytes that may be fetched ahead and not yet asked for by anyone.",
+    )
+
+
+class Log(_Section):
+    """What is written to standard error."""
+
+    format: Literal["auto", "human", "json"] = Field(
+        default="auto",
+        description="`auto` is `human` on a terminal and `json` elsewhere.",
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        description="The least severe message that is written.",
+    )
+    access: Literal["off", "misses", "all"] = Field(
+        default="misses",
+        description="Which requests get a line: none, those that went upstream or failed, or all.",
+    )
+
+
+class Breaker(_Section):
+    """Leaving a broken upstream alone for a while."""
+
+    failures: Count = Field(
+        default=5,
+        description="Failures in a row after which an upstream is left alone.",
+    )
+    reset: Timeout = Field(
+        default=30.0,
+        description="How long it is left alone before one request tries again.",
+    )
+
+
+class Limits(_Section):
+    """What clients may use up."""
+
+    connections: Count = Field(
+        default=1024,
+        description="Client connections at a time.",
+    )
+    header_timeout: Timeout = Field(
+        default=10.0,
+        description="How long a client may take to send its request head.",
+    )
+    grace: Seconds = Field(
+        default=10.0,
+        description="How long running downloads may go on after a stop signal.",
+    )
+
+
+class Config(_Section):
+    """Everything `modgate serve` needs to know; see `modgate.config.load` for where it comes from."""
+
+    listen: Annotated[Listen, BeforeValidator(parse_listen)] = Field(
+        default=Listen("127.0.0.1", 3000),
+        description="Address of the server: host:port, or unix:/path.",
+    )
+    prefix: Annotated[str, BeforeValidator(parse_prefix)] = Field(
+        default="",
+        description="URL path under which everything is mounted, such as /go.",
+    )
+    store: Annotated[StoreSpec, BeforeValidator(parse_store)] = Field(
+        description="Folder of the store, or memory: or memory:512MiB. Default: in the user's cache folder.",
+    )
+    upstream: Annotated[str, BeforeValidator(check_upstream)] = Field(
+        description="Where modules come from: a chain as in GOPROXY. Default: what `go env GOPROXY` says.",
+    )
+    sumdb: Annotated[tuple[str, ...], BeforeValidator(check_sumdb), BeforeValidator(parse_list)] = Field(
+        description="Checksum databases as in GOSUMDB, the first one verifies; off disables verification. "
+        "Default: what `go env GOSUMDB` says.",
+    )
+    private: Patterns = Field(
+        default=(),
+        description="Private modules, as GOPRIVATE: the default of no_proxy and no_sumdb.",
+    )
+    no_proxy: Patterns = Field(
+        default=(),
+        description="Modules that are never asked of a public upstream, as GONOPROXY.",
+    )
+    no_sumdb: Patterns = Field(
+        default=(),
+        description="Modules whose names are never sent to a checksum database, as GONOSUMDB.",
+    )
+    sumdb_exempt: Patterns = Field(
+        default=(),
+        description="Public modules taken without the checksum database: the first bytes seen win.",
+    )
+    tls: Tls = Field(
+        default=Tls(),
+        description=str(Tls.__doc__),
+    )
+    cache: Cache = Field(
+        default=Cache(),
+        description=str(Cache.__doc__),
+    )
+    fetch: Fetch = Field(
+        default=Fetch(),
+        description=str(Fetch.__doc__),
+    )
+    prefetch: Prefetch = Field(
+        default=Prefetch(),
+        description=str(Prefetch.__doc__),
+    )
+    log: Log = Field(
+        default=Log(),
+        description=str(Log.__doc__),
+    )
+    breaker: Breaker = Field(
+        default=Breaker(),
+        description=str(Breaker.__doc__),
+    )
+    limits: Limits = Field(
+        default=Limits(),
+        description=str(Limits.__doc__),
+    )
+
+    @property
+    def base_url(self) -> str:
+        """The URL a client on this machine puts into GOPROXY; empty for a Unix socket."""
+        if self.listen.socket is not None:
+            return ""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.listen.host, self.listen.host)  # noqa: S104
+        scheme = "https" if self.tls.cert is not None else "http"
+        return f"{scheme}://{Listen(host, self.listen.port)}{self.prefix}"
