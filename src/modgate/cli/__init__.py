@@ -1,0 +1,101 @@
+"""The command `modgate`: a table of commands, each in a file that is imported when it is called.
+
+`modgate --help` and `--version` answer from this file alone, so that they cost nothing but the
+interpreter. Exit status: 0 done, 1 it failed, 2 the command line or the configuration is wrong,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from modgate import __version__
+from modgate.errors import ModgateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["COMMANDS", "FAILED", "INTERRUPTED", "USAGE", "guarded", "main"]
+
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
+
+COMMANDS = {
+    "serve": ("modgate.cli.serve", "Run the module proxy"),
+    "config": ("modgate.cli.config", "Show the configuration and where it comes from"),
+}
+"""Command -> (the module with its `run(args)`, its line in `--help`)."""
+
+_HEAD = """\
+Usage: modgate COMMAND [OPTIONS]
+
+A Go module proxy that verifies what it serves.
+
+Commands:"""
+_TAIL = """\
+Options:
+  --version   Show the version and exit.
+  --help      Show this message and exit.
+
+`modgate COMMAND --help` explains a command. `modgate serve` needs no
+configuration: it listens on 127.0.0.1:3000."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (without the program's name) and return the exit status."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    first = args[0] if args else ""
+    if first == "help" and len(args) > 1:
+        args = [args[1], "--help"]
+        first = args[0]
+    if first in {"", "-h", "--help", "help"}:
+        print(_help(), file=sys.stderr if not args else sys.stdout)
+        return USAGE if not args else 0
+    if first in {"-V", "--version"}:
+        print(f"modgate {__version__}")
+        return 0
+    if first not in COMMANDS:
+        return _unknown(first)
+    return guarded(_command(first), args[1:])
+
+
+def guarded(command: Callable[[Sequence[str]], int], args: Sequence[str]) -> int:
+    """Run a command; its errors become lines on standard error, never a traceback."""
+    try:
+        return command(args)
+    except ModgateError as error:
+        first, *rest = error.lines()
+        print(f"modgate: {first}", *rest, sep="\n  ", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return FAILED
+
+
+def _command(name: str) -> Callable[[Sequence[str]], int]:
+    from importlib import import_module  # noqa: PLC0415  not needed for --help
+
+    run: Callable[[Sequence[str]], int] = import_module(COMMANDS[name][0]).run
+    return run
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    rows = [f"  {name:<{width}}   {line}" for name, (_, line) in COMMANDS.items()]
+    return "\n".join([_HEAD, *rows, "", _TAIL])
+
+
+def _unknown(word: str) -> int:
+    from difflib import get_close_matches  # noqa: PLC0415  not needed for --help
+
+    kind = "option" if word.startswith("-") else "command"
+    found = get_close_matches(word, [*COMMANDS, "--help", "--version"], n=1)
+    hint = f"did you mean {found[0]}?" if found else "`modgate --help` lists the commands"
+    if word == "server":
+        hint = "did you mean serve?"
+    print(f"modgate: no {kind} {word}; {hint}", file=sys.stderr)
+    return USAGE

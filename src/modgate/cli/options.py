@@ -1,0 +1,97 @@
+"""What the commands share: flags that stand for configuration keys, and how their slips are told.
+
+Unknown flags are not left to the option parser: they are collected, named together with every other
+problem of the configuration, and translated where another proxy has a flag of that name.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modgate.cli import USAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modgate.config import Loaded
+    from modgate.errors import ModgateError
+
+__all__ = ["CONTEXT", "ConfigFile", "Settings", "load_config", "run_app"]
+
+CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True, "max_content_width": 80}
+
+ConfigFile = Annotated[
+    str | None,
+    typer.Option("--config", metavar="FILE", help="TOML file to read instead of the user's own."),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set any key, as in fetch.retries=3. Repeatable."),
+]
+
+
+def run_app(app: typer.Typer, name: str, args: Sequence[str]) -> int:
+    """Run a command of typer's and return its exit status; ModgateError passes through."""
+    command = typer.main.get_command(app)
+    try:
+        command.main(list(args), prog_name=f"modgate {name}", standalone_mode=True)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(bool(stop.code))
+    return 0
+
+
+def load_config(
+    flags: Mapping[str, object],
+    *,
+    settings: Sequence[str],
+    config_file: str | None,
+    extra: Sequence[str],
+) -> Loaded:
+    """The configuration under these flags (flag -> value; None where it was not given).
+
+    `extra` are the arguments that the parser did not know. Exits with status 2 after telling every
+    problem.
+    """
+    from modgate.config import FLAGS, ConfigInvalid, load  # noqa: PLC0415  pydantic stays off --help
+
+    given: dict[str, tuple[object, str]] = {}
+    problems = _unknown_arguments(extra)
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if equals:
+            given[key.strip()] = (value, "--set")
+        else:
+            problems.append(f"--set {setting}: write KEY=VALUE")
+    given |= {FLAGS[flag]: (value, flag) for flag, value in flags.items() if value is not None}
+    try:
+        return load(given, config_file=Path(config_file) if config_file else None, problems=problems)
+    except ConfigInvalid as error:
+        tell(error)
+        raise typer.Exit(USAGE) from None
+
+
+def tell(error: ModgateError) -> None:
+    """Each line of the error on standard error, with the program's name in front."""
+    for line in error.lines():
+        print(f"modgate: {line}", file=sys.stderr)
+
+
+def _unknown_arguments(extra: Sequence[str]) -> list[str]:
+    from modgate.config import unknown  # noqa: PLC0415  pydantic stays off --help
+
+    problems = []
+    after_flag = False
+    for argument in extra:
+        if argument.startswith("-") and argument != "-":
+            flag, equals, _ = argument.partition("=")
+            problems.append(f"{flag}: no such flag; {unknown(flag.lstrip('-'), shown='flag')}")
+            after_flag = not equals
+        else:
+            if not after_flag:
+                problems.append(f"{argument}: this command takes no arguments")
+            after_flag = False
+    return problems
