@@ -1,6 +1,6 @@
 """What the layers above share: who asks, what an answer is, and the promises of every I/O protocol."""
 
-from modgate.model.answer import Answer, Facts, Verification
+from modgate.model.answer import Answer, Facts, RunOverBody, Verification
 from modgate.model.blob import Blob, BlobMeta, BlobStore, BlobWriter
 from modgate.model.checksums import ChecksumDatabase, ChecksumMirror, MirrorAnswer, Sums
 from modgate.model.context import Context
@@ -23,6 +23,7 @@ __all__ = [
     "Ledger",
     "MirrorAnswer",
     "ModuleSource",
+    "RunOverBody",
     "Sums",
     "TreeHead",
     "Upstream",

@@ -65,6 +65,12 @@ class Blob(Protocol):
     async def read(self) -> bytes:
         """The whole object. Raises Unavailable; Tampered if it no longer has its SHA-256."""
 
+    async def verify(self) -> None:
+        """Raise Tampered, and set the object aside, if it no longer has its SHA-256.
+
+        Remembered per process while the file is the same, so that only the first hit pays.
+        """
+
     def chunks(self, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """The bytes `start:stop` in pieces of at most 256 KiB. Raises Unavailable."""
 

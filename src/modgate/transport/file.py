@@ -70,6 +70,7 @@ class FileUpstream:
     async def open(self, ctx: Context, path: str) -> _FileStream:  # noqa: ARG002  a folder asks nobody's leave
         """The file, opened."""
         where = f"{self.name}/{path}"
+        path = unquote(path)
         if any(part in {"", ".", ".."} for part in path.split("/")) or "\0" in path:
             raise Invalid("that path could leave the folder", where=where[:200])
         try:

@@ -35,7 +35,7 @@ _CHUNK = 1 << 18
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _RETRIED = frozenset({"timeout", "unreachable", "overloaded", "bad-answer"})
 _LONG_WAIT = 2.0
-_SAFE = "/!@+~,=$&()"
+_SAFE = "/!@+~,=$&()%"
 
 T = TypeVar("T")
 

@@ -1,0 +1,287 @@
+"""One fill: the bytes of one object on their way from the upstream to the store and to everyone who waits.
+
+The fill belongs to the server. Clients join and leave; none of them can cancel it. A client that joins
+late gets the part that is there and follows. The **tail is held back** until the whole object is
+verified, and it always contains a zip's end-of-central-directory record (at most 22 + 65,535 bytes), so
+that nothing that could pass for a whole zip ever leaves unverified:
+
+1. The inner source answers (the sums are known) and the store gives a writer.
+2. Bytes are appended; readers follow to `written - TAIL`.
+3. The whole is checked. Only then is it *sealed*: readers get the tail.
+4. It is made durable under its key. Where the proof is the gate's own first sight and not the
+   database's, 4 goes before 3's release: what was served must be what stays.
+5. Anything that fails before the seal reaches every reader as an error, and nothing is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from modgate.errors import ModgateError, Unavailable
+from modgate.model import Answer, BlobMeta, Facts, Verification
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from typing import BinaryIO
+
+    from modgate.gomod.protocol import Request
+    from modgate.model import Blob, BlobStore, BlobWriter
+
+__all__ = ["TAIL", "WHOLE_BELOW", "Fill", "FillStream"]
+
+TAIL = 66 * 1024
+"""What is held back: more than the longest end-of-central-directory record."""
+
+WHOLE_BELOW = 256 * 1024
+"""Smaller bodies wait whole: a status and a text beat a cut connection, and cost no time worth having."""
+
+_PIECE = 256 * 1024
+
+
+class Fill:
+    """Runs once; any number of readers. `run` never raises: the outcome is in `blob`, `error` or `unstored`.
+
+    `unstored` says why verified bytes could be passed on but not kept.
+    """
+
+    def __init__(self, request: Request, store: BlobStore, *, clock: Callable[[], float]) -> None:
+        self.request = request
+        self.blob: Blob | None = None
+        self.error: ModgateError | None = None
+        self.unstored: Unavailable | None = None
+        self.size: int | None = None
+        self.verified = Verification.NONE
+        self._store = store
+        self._clock = clock
+        self._body: bytes | None = None
+        self._sha256 = ""
+        self._writer: BlobWriter | None = None
+        self._sealed = False
+        self._done = False
+        self._readers = 0
+        self._progress = asyncio.Event()
+
+    @property
+    def begun(self) -> bool:
+        """True once the head is known or the fill has failed."""
+        return self._writer is not None or self._body is not None or self._done
+
+    @property
+    def transferred(self) -> int:
+        """Bytes received so far."""
+        if self._body is not None:
+            return len(self._body)
+        return self._writer.written if self._writer is not None else 0
+
+    async def run(self, fetch: Callable[[], Awaitable[Answer]]) -> None:
+        """Do the whole procedure."""
+        answer: Answer | None = None
+        try:
+            answer = await fetch()
+            self.verified = answer.verified
+            self.size = answer.size
+            if isinstance(answer.body, bytes):
+                await self._keep_bytes(answer.body, answer.verified)
+            else:
+                await self._stream(answer)
+        except ModgateError as error:
+            self.error = error
+        except asyncio.CancelledError:
+            self.error = Unavailable("the gate is stopping", kind="stopping", where=self.request.url_path)
+            raise
+        except Exception as error:  # a defect must not leave readers waiting  # noqa: BLE001
+            self.error = Unavailable(
+                f"an unexpected error in this gate ({type(error).__name__}: {error})"[:300],
+                where=self.request.url_path,
+            )
+        finally:
+            if answer is not None:
+                close = getattr(answer.body, "aclose", None)
+                if close is not None:
+                    await close()
+            if self._writer is not None and self.blob is None:
+                await self._writer.abort()
+            self._done = True
+            self._tell()
+            await self._close_writer()
+
+    def fail(self, error: ModgateError) -> None:
+        """It could not even begin."""
+        self.error = error
+        self._done = True
+        self._tell()
+
+    async def _keep_bytes(self, body: bytes, verified: Verification) -> None:
+        """A small object: its answer is verified already; readers need not wait for the disk."""
+        self._sha256 = hashlib.sha256(body).hexdigest()
+        self.size = len(body)
+        self._body = body
+        self._sealed = True
+        self._tell()
+        meta = self._meta(Facts("", verified), len(body))
+        try:
+            self.blob = await self._store.put(self.request.url_path, body, meta)
+        except Unavailable as error:
+            self.unstored = error
+
+    async def _stream(self, answer: Answer) -> None:
+        self._writer = writer = await self._store.create(self.request.url_path)
+        self._tell()
+        assert not isinstance(answer.body, bytes)
+        body: Any = answer.body
+        async for chunk in body:
+            await writer.write(chunk)
+            self._tell()
+        if self.size is not None and writer.written != self.size:
+            raise Unavailable(
+                f"the body broke off: {writer.written} of {self.size} bytes came",
+                where=self.request.url_path,
+                kind="bad-answer",
+            )
+
+        async def run(function: Callable[[BinaryIO], Any]) -> Any:
+            result, self._sha256 = await writer.check(lambda file: (function(file), _sha256(file)))
+            return result
+
+        if answer.check is not None:
+            facts = await answer.check(run)
+        else:
+            facts = Facts("", answer.verified)
+            await run(lambda _file: None)
+        self.verified = facts.verified
+        meta = self._meta(facts, writer.written)
+        if facts.verified is Verification.SUMDB:
+            self._seal(writer.written)
+            try:
+                self.blob = await writer.commit(meta)
+            except Unavailable as error:
+                self.unstored = error
+        else:
+            self.blob = await writer.commit(meta)
+            self._seal(writer.written)
+
+    def _seal(self, size: int) -> None:
+        self.size = size
+        self._sealed = True
+        self._tell()
+
+    def _meta(self, facts: Facts, size: int) -> BlobMeta:
+        return BlobMeta(
+            sha256=self._sha256,
+            size=size,
+            stored_at=self._clock(),
+            verified=facts.verified.value,
+            h1=facts.h1,
+        )
+
+    def _tell(self) -> None:
+        """Wake every reader; each looks for itself."""
+        self._progress.set()
+        self._progress = asyncio.Event()
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            await self._progress.wait()
+
+    async def finished(self) -> Blob | None:
+        """Wait for the end; the stored blob (None where it could not be stored). Raises its error."""
+        await self._until(lambda: self._done)
+        if self.error is not None:
+            raise self.error
+        return self.blob
+
+    async def answer(self, *, whole: bool) -> Answer:
+        """Join: wait for the head (`whole`: for the seal) and answer. Raises the fill's error."""
+        await self._until(lambda: self.begun)
+        small = self.size is not None and self.size < WHOLE_BELOW
+        if whole or small:
+            await self._until(lambda: self._sealed or self._done)
+        if self.error is not None and not self._sealed:
+            raise self.error
+        body: bytes | Blob | AsyncIterator[bytes]
+        if self._body is not None:
+            body = self._body
+        elif self.blob is not None:
+            body = self.blob
+        else:
+            body = FillStream(self)
+        return Answer(
+            self.request,
+            body,
+            size=self.size,
+            verified=self.verified,
+            sha256=self._sha256 if self._sealed else "",
+        )
+
+    def read(self, offset: int) -> bytes | None:
+        """What may be passed on from `offset`: bytes, b"" if the reader must wait, None at the end.
+
+        Raises the fill's error instead of ending early.
+        """
+        writer = self._writer
+        assert writer is not None
+        limit = writer.written if self._sealed else writer.written - TAIL
+        if offset < limit:
+            return writer.read_at(offset, min(_PIECE, limit - offset))
+        if self._sealed:
+            return None
+        if self._done:
+            raise self.error or Unavailable("the fill ended early", where=self.request.url_path)
+        return b""
+
+    async def moved(self) -> None:
+        """Wait until there may be more to read."""
+        await self._progress.wait()
+
+    def enter(self) -> None:
+        """A reader joins: the temporary bytes stay readable until it leaves."""
+        self._readers += 1
+
+    async def leave(self) -> None:
+        """A reader goes; the last one out of a finished fill closes its file."""
+        self._readers -= 1
+        await self._close_writer()
+
+    async def _close_writer(self) -> None:
+        if self._done and self._readers == 0 and self._writer is not None:
+            await self._writer.aclose()
+
+
+class FillStream:
+    """One reader of a fill: from the start, following, the tail when sealed. Must be closed."""
+
+    def __init__(self, fill: Fill) -> None:
+        self._fill = fill
+        self._offset = 0
+        self._open = True
+        fill.enter()
+
+    def __aiter__(self) -> FillStream:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while True:
+            piece = self._fill.read(self._offset)
+            if piece is None:
+                await self.aclose()
+                raise StopAsyncIteration
+            if piece:
+                self._offset += len(piece)
+                return piece
+            await self._fill.moved()
+
+    async def aclose(self) -> None:
+        """Leave the fill; a second call does nothing."""
+        if self._open:
+            self._open = False
+            await self._fill.leave()
+
+
+def _sha256(file: BinaryIO) -> str:
+    file.seek(0)
+    digest = hashlib.sha256()
+    while piece := file.read(1 << 20):
+        digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,167 @@
+"""Fetching ahead: a `.mod` that is asked for announces its zip, its `.info` and the `.mod`s it requires.
+
+For a download this is true in most cases, and the go command asks with few requests at a time, so the
+wait for a far upstream is spent before it is felt. Not announced: zips of versions that the same
+client has since passed by for a higher one (minimal version selection will not build them), of a
+`.mod` that followed a `list` (the pattern of `go list -m -u all`), of toolchains, and of anything that
+is private. Bounded in number and in bytes that nobody asked for afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from modgate.errors import Invalid, ModgateError
+from modgate.gomod import modfile, module, semver
+from modgate.gomod.protocol import Kind, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from modgate.gomod.types import ModulePath
+    from modgate.model import Answer, Context, ModuleSource
+    from modgate.source.settings import PrefetchSettings
+    from modgate.source.watch import Watch
+
+__all__ = ["PrefetchSource"]
+
+_TOOLCHAIN = "golang.org/toolchain"
+_REMEMBERED = 50_000
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class PrefetchSource:
+    """Watches what is asked of the inner source and fills its cache ahead (`model.ModuleSource`).
+
+    `ensure` fills one object and returns its size, None if it was there.
+    """
+
+    def __init__(
+        self,
+        inner: ModuleSource,
+        ensure: Callable[[Context, Request], Awaitable[int | None]],
+        settings: PrefetchSettings,
+        *,
+        clock: Callable[[], float],
+        private: Callable[[ModulePath], bool],
+        watch: Watch,
+    ) -> None:
+        self._inner = inner
+        self._ensure = ensure
+        self._settings = settings
+        self._clock = clock
+        self._private = private
+        self._watch = watch
+        self._queue: deque[tuple[Context, Request]] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._asked: OrderedDict[tuple[str, str], tuple[float, str]] = OrderedDict()
+        self._listed: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._unused: OrderedDict[str, int] = OrderedDict()
+        self._unused_bytes = 0
+
+    async def fetch(self, ctx: Context, request: Request) -> Answer:
+        """The inner answer; a `.mod` sets the rest in motion."""
+        if request.kind is Kind.ZIP:
+            self._used(request)
+        if request.kind is Kind.LIST:
+            _keep(self._listed, (ctx.consumer, request.path), self._clock())
+        if request.kind is Kind.MOD and ctx.fetch and not ctx.head and not self._private(request.path):
+            self._mod_asked(ctx, request)
+        answer = await self._inner.fetch(ctx, request)
+        if request.kind is Kind.MOD and isinstance(answer.body, bytes) and ctx.fetch:
+            self._announce_required(ctx, answer.body)
+        return answer
+
+    async def close(self) -> None:
+        """Drop what waits, end what runs, close the inner source."""
+        self._queue.clear()
+        for worker in self._workers:
+            worker.cancel()
+        if self._workers:
+            await asyncio.wait(self._workers)
+        await self._inner.close()
+
+    def _mod_asked(self, ctx: Context, request: Request) -> None:
+        key = (ctx.consumer, request.path)
+        now = self._clock()
+        when, highest = self._asked.get(key, (0.0, ""))
+        if now - when > self._settings.recent or semver.compare(request.version, highest) > 0:
+            highest = request.version
+        _keep(self._asked, key, (now, highest))
+        if request.path == _TOOLCHAIN or now - self._listed.get(key, -1e9) < self._settings.recent:
+            return
+        for kind in (Kind.ZIP, Kind.INFO):
+            self._enqueue(ctx, Request(kind, request.path, request.version))
+
+    def _announce_required(self, ctx: Context, go_mod: bytes) -> None:
+        try:
+            required = modfile.parse_lax(go_mod).require
+        except Invalid:
+            return
+        for require in required:
+            try:
+                version = module.check(require.path, require.version)
+            except Invalid:
+                continue
+            if not self._private(version.path):
+                self._enqueue(ctx, Request.exact(Kind.MOD, version))
+
+    def _enqueue(self, ctx: Context, request: Request) -> None:
+        key = request.url_path
+        if key in self._known:
+            return
+        if len(self._queue) >= self._settings.queue:
+            self._watch.prefetched("dropped", 0)
+            return
+        _keep(self._known, key, None)
+        self._queue.append((replace(ctx.detached(), request_id=""), request))
+        if len(self._workers) < self._settings.concurrency:
+            worker = asyncio.create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+
+    async def _work(self) -> None:
+        while self._queue:
+            ctx, request = self._queue.popleft()
+            if request.kind is Kind.ZIP and not self._worth(ctx, request):
+                self._known.pop(request.url_path, None)
+                self._watch.prefetched("dropped", 0)
+                continue
+            try:
+                size = await self._ensure(ctx, request)
+            except ModgateError:
+                self._watch.prefetched("failed", 0)
+                self._known.pop(request.url_path, None)
+                continue
+            if size is not None:
+                self._watch.prefetched("fetched", size)
+                if request.kind is Kind.ZIP:
+                    self._unused[request.url_path] = size
+                    self._unused_bytes += size
+
+    def _worth(self, ctx: Context, request: Request) -> bool:
+        """False for a version that its client has passed by, and when too much lies unused."""
+        _, highest = self._asked.get((ctx.consumer, request.path), (0.0, request.version))
+        passed_by = semver.compare(request.version, highest) < 0
+        return not passed_by and self._unused_bytes < self._settings.unused_bytes
+
+    def _used(self, request: Request) -> None:
+        self._known.pop(request.url_path, None)
+        size = self._unused.pop(request.url_path, None)
+        if size is not None:
+            self._unused_bytes -= size
+            self._watch.prefetched("used", size)
+
+
+def _keep(kept: OrderedDict[K, V], key: K, value: V) -> None:
+    """Set, newest last, oldest dropped above the bound."""
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > _REMEMBERED:
+        kept.popitem(last=False)

@@ -1,0 +1,104 @@
+"""An upstream module proxy as a source: asks, and checks that it got what it asked for.
+
+The go command accepts an HTML page as a go.mod when checksums are off; this gate does not. A body
+that is not what the request names is a broken answer (`Unavailable`), never absence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modgate.errors import Invalid, Unavailable
+from modgate.gomod import modfile, protocol
+from modgate.gomod.protocol import Kind, Request
+from modgate.model import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from modgate.model import Context, Upstream, UpstreamStream
+
+__all__ = ["MAX_ZIP", "ProxySource"]
+
+MAX_INFO = 1 << 20
+MAX_LIST = 16 << 20
+MAX_MOD = 16 << 20
+MAX_ZIP = 500 << 20
+
+
+class ProxySource:
+    """Speaks the GOPROXY protocol to one upstream (`model.ModuleSource`)."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+
+    @property
+    def name(self) -> str:
+        """The upstream's address without user info."""
+        return self._upstream.name
+
+    async def fetch(self, ctx: Context, request: Request) -> Answer:
+        """Ask, and check the body's kind; a zip is streamed, its checks are the wrapper's."""
+        path = request.url_path
+        if ctx.head and request.kind in {Kind.MOD, Kind.ZIP}:
+            return Answer(request, b"", size=await self._upstream.head(ctx, path))
+        if request.kind is Kind.ZIP:
+            return await self._zip(ctx, request)
+        body = await self._upstream.get(ctx, path, limit=_LIMITS[request.kind])
+        return Answer(request, self._checked(request, body), size=len(body))
+
+    async def close(self) -> None:
+        """Close the upstream's connections."""
+        await self._upstream.close()
+
+    async def _zip(self, ctx: Context, request: Request) -> Answer:
+        stream = await self._upstream.open(ctx, request.url_path)
+        problem = ""
+        if stream.size is not None and stream.size > MAX_ZIP:
+            problem = f"the zip has {stream.size} bytes, more than Go's limit of {MAX_ZIP}"
+        elif stream.content_type in {"text/html", "application/json"}:
+            problem = f"instead of a zip it sent {stream.content_type}"
+        if problem:
+            await stream.aclose()
+            raise self._bad(request, problem)
+        return Answer(request, self._bounded(request, stream), size=stream.size)
+
+    async def _bounded(self, request: Request, stream: UpstreamStream) -> AsyncIterator[bytes]:
+        """The zip's bytes; stops a body of unknown length at Go's limit."""
+        got = 0
+        try:
+            async for chunk in stream.chunks():
+                got += len(chunk)
+                if got > MAX_ZIP:
+                    raise self._bad(request, f"the zip is larger than Go's limit of {MAX_ZIP} bytes")
+                yield chunk
+        finally:
+            await stream.aclose()
+
+    def _checked(self, request: Request, body: bytes) -> bytes:
+        """The body if it is what the request names."""
+        try:
+            if request.kind is Kind.LIST:
+                return protocol.encode_list(protocol.parse_list(body, request.path))
+            if request.kind is Kind.MOD:
+                modfile.parse_lax(body)
+            else:
+                asked = request.version if request.kind is Kind.INFO else None
+                protocol.parse_info(body, asked=asked)
+        except (Invalid, Unavailable) as error:
+            raise self._bad(request, error.what) from error
+        return body
+
+    def _bad(self, request: Request, what: str) -> Unavailable:
+        return Unavailable(
+            f"a broken answer: {what}", where=f"{self._upstream.name}/{request.url_path}", kind="bad-answer"
+        )
+
+
+_LIMITS = {
+    Kind.LIST: MAX_LIST,
+    Kind.LATEST: MAX_INFO,
+    Kind.INFO: MAX_INFO,
+    Kind.QUERY: MAX_INFO,
+    Kind.MOD: MAX_MOD,
+}

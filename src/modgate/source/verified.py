@@ -1,0 +1,237 @@
+"""Every fill is verified once, at the door, before anything is stored or wholly passed on.
+
+A `.mod` and a `.zip` must have the sums that the checksum database proves; a zip must keep Go's zip
+rules and carry the very go.mod that `.mod` serves. Where a module is exempt from the database, what
+this gate saw first stands, and a later difference is `Tampered`. The steps:
+
+1. The sums are looked up beside the upstream's head, so the head of the answer leaves only when it
+   is known what the bytes must hash to.
+2. A go.mod is compared at once. A zip is checked whole, in a thread, when it is there.
+3. What was established is recorded in the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from modgate.errors import Invalid, ModgateError, Tampered, Unavailable, Unverified
+from modgate.gomod import dirhash, modzip
+from modgate.gomod.protocol import Kind, Request
+from modgate.model import Answer, Facts, Sums, Verification, VerificationRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any, BinaryIO
+
+    from modgate.gomod.types import ModuleVersion
+    from modgate.model import ChecksumDatabase, Context, Ledger, ModuleSource, RunOverBody
+
+__all__ = ["VerifiedSource"]
+
+T = TypeVar("T")
+
+
+class VerifiedSource:
+    """Checks what the inner source brings (`model.ModuleSource`)."""
+
+    def __init__(
+        self,
+        inner: ModuleSource,
+        database: ChecksumDatabase,
+        ledger: Ledger,
+        *,
+        clock: Callable[[], float],
+        count: Callable[[str], None] = lambda _result: None,
+    ) -> None:
+        self._inner = inner
+        self._database = database
+        self._ledger = ledger
+        self._clock = clock
+        self._count = count
+        self._recording: set[asyncio.Task[None]] = set()
+
+    async def fetch(self, ctx: Context, request: Request) -> Answer:
+        """The inner answer, verified (`.mod`) or with the check its body must pass (`.zip`)."""
+        if request.kind not in {Kind.MOD, Kind.ZIP}:
+            return await self._inner.fetch(ctx, request)
+        version = request.module_version
+        if not self._database.covers(version.path):
+            return await self._exempt(ctx, request, version)
+        sums, answer = await _both(self._database.sums(ctx, version), self._inner.fetch(ctx, request))
+        if ctx.head:
+            return answer
+        try:
+            self._require(sums, request, version)
+            if request.kind is Kind.MOD:
+                return self._mod(answer, version, sums)
+        except ModgateError:
+            await _close_body(answer)
+            self._count("refused")
+            raise
+        answer.verified = sums.verified
+
+        async def check(run: RunOverBody) -> Facts:
+            facts = await self._checked(run, version, sums)
+            self._count(sums.verified)
+            self._record_soon(version, "zip", facts)
+            return facts
+
+        answer.check = check
+        return answer
+
+    async def close(self) -> None:
+        """Finish recording, close the inner source."""
+        if self._recording:
+            await asyncio.wait(self._recording, timeout=5)
+        await self._inner.close()
+
+    def _require(self, sums: Sums, request: Request, version: ModuleVersion) -> None:
+        if not (sums.mod and (sums.zip or request.kind is Kind.MOD)):
+            raise Unverified(
+                "the checksum database has this version without the sum that is needed", where=str(version)
+            )
+
+    def _mod(self, answer: Answer, version: ModuleVersion, sums: Sums) -> Answer:
+        h1 = dirhash.hash_go_mod(_bytes_of(answer))
+        if h1 != sums.mod:
+            raise _mismatch("go.mod", version, h1, sums.mod, "the checksum database")
+        answer.verified = sums.verified
+        self._count(sums.verified)
+        self._record_soon(version, "mod", Facts(h1, sums.verified))
+        return answer
+
+    async def _exempt(self, ctx: Context, request: Request, version: ModuleVersion) -> Answer:
+        """No database: what was seen first stands. The ledger is the judge, so it must answer."""
+        if ctx.head:
+            return await self._inner.fetch(ctx, request)
+        if request.kind is Kind.MOD:
+            answer = await self._inner.fetch(ctx, request)
+            facts = await self._compare(version, "mod", dirhash.hash_go_mod(_bytes_of(answer)))
+            answer.verified = facts.verified
+            return answer
+        mod_h1, answer = await _both(self._mod_sum(ctx, version), self._inner.fetch(ctx, request))
+        try:
+            seen = await self._ledger.seen(version, "zip")
+        except ModgateError:
+            await _close_body(answer)
+            raise
+        answer.verified = Verification.LOCAL if seen else Verification.NONE
+
+        async def check(run: RunOverBody) -> Facts:
+            sums = Sums(seen.h1 if seen else "", mod_h1, Verification.LOCAL)
+            facts = await self._checked(run, version, sums)
+            return await self._compare(version, "zip", facts.h1)
+
+        answer.check = check
+        return answer
+
+    async def _mod_sum(self, ctx: Context, version: ModuleVersion) -> str:
+        """The recorded sum of an exempt version's go.mod; fetched once where it was never asked."""
+        seen = await self._ledger.seen(version, "mod")
+        if seen is not None:
+            return seen.h1
+        answer = await self._exempt(ctx, Request(Kind.MOD, version.path, version.version), version)
+        return dirhash.hash_go_mod(_bytes_of(answer))
+
+    async def _compare(self, version: ModuleVersion, kind: str, h1: str) -> Facts:
+        now = self._clock()
+        mine = VerificationRecord(version, kind, h1, Verification.NONE, now)
+        stands = await self._ledger.first_seen(mine)
+        if stands.h1 != h1:
+            self._count("refused")
+            raise _mismatch(kind, version, h1, stands.h1, "what this gate saw first")
+        verified = Verification.NONE if stands is mine or stands.first_seen == now else Verification.LOCAL
+        self._count(verified)
+        return Facts(h1, verified)
+
+    async def _checked(self, run: RunOverBody, version: ModuleVersion, sums: Sums) -> Facts:
+        """The zip rules, its h1, its go.mod: against the sums where they are known."""
+        try:
+            h1, mod_h1 = await run(lambda file: _zip_sums(version, file))
+        except Invalid as error:
+            self._count("refused")
+            raise Unavailable(
+                f"the upstream's zip breaks Go's rules: {error.what}", where=str(version), kind="bad-answer"
+            ) from error
+        except Tampered:
+            self._count("refused")
+            raise
+        if sums.zip and h1 != sums.zip:
+            self._count("refused")
+            source = "the checksum database" if sums.verified is Verification.SUMDB else "what was seen first"
+            raise _mismatch("zip", version, h1, sums.zip, source)
+        if mod_h1 != sums.mod:
+            self._count("refused")
+            raise _mismatch("go.mod inside the zip", version, mod_h1, sums.mod, "the go.mod that is served")
+        return Facts(h1, sums.verified)
+
+    def _record_soon(self, version: ModuleVersion, kind: str, facts: Facts) -> None:
+        """Record beside the answer: the database's proof can be had again, so nobody waits for it."""
+        record = VerificationRecord(version, kind, facts.h1, facts.verified, self._clock())
+
+        async def write() -> None:
+            try:
+                await self._ledger.first_seen(record)
+            except ModgateError:
+                self._count("unrecorded")
+
+        task = asyncio.create_task(write())
+        self._recording.add(task)
+        task.add_done_callback(self._recording.discard)
+
+
+def _zip_sums(version: ModuleVersion, file: BinaryIO) -> tuple[str, str]:
+    """The h1 of a zip and of its go.mod (of the line `module PATH` where it has none)."""
+    facts = modzip.check_zip(version, file)
+    go_mod = facts.go_mod if facts.go_mod is not None else modzip.canonical_go_mod(version)
+    return facts.h1, dirhash.hash_go_mod(go_mod)
+
+
+def _bytes_of(answer: Answer) -> bytes:
+    if not isinstance(answer.body, bytes):
+        raise Unavailable("a go.mod came as a stream", where=answer.request.url_path, kind="bad-answer")
+    return answer.body
+
+
+def _mismatch(what: str, version: ModuleVersion, got: str, want: str, source: str) -> Tampered:
+    return Tampered(
+        f"SECURITY: the upstream's {what} hashes to {got}, but {source} says {want}",
+        where=str(version),
+        next_step="nothing was stored or passed on; ask who changed the upstream, do not switch checks off",
+    )
+
+
+async def _close_body(answer: Answer) -> None:
+    close = getattr(answer.body, "aclose", None)
+    if close is not None:
+        await close()
+
+
+async def _both(sums: Coroutine[Any, Any, T], answer: Coroutine[Any, Any, Answer]) -> tuple[T, Answer]:
+    """Both at once; an upstream that has nothing to give is the answer, whatever the database says."""
+    first = asyncio.ensure_future(sums)
+    second = asyncio.ensure_future(answer)
+    first.add_done_callback(_seen)
+    try:
+        await asyncio.wait({second})
+        error = second.exception()
+        if error is not None:
+            raise error
+        try:
+            return await first, second.result()
+        except ModgateError:
+            await _close_body(second.result())
+            raise
+    except asyncio.CancelledError:
+        second.add_done_callback(_seen)
+        second.cancel()
+        raise
+    finally:
+        first.cancel()
+
+
+def _seen(future: asyncio.Future[Any]) -> None:
+    """Take note of an error that nobody waits for."""
+    if not future.cancelled():
+        future.exception()

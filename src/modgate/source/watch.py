@@ -1,0 +1,37 @@
+"""What the source stack tells the outside: counters, log lines, alerts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from modgate.errors import ModgateError
+    from modgate.gomod.protocol import Kind
+
+__all__ = ["Silent", "Watch"]
+
+
+class Watch(Protocol):
+    """Told of what happens; never raises, never waits."""
+
+    def filled(self, kind: Kind, error: ModgateError | None, size: int, seconds: float) -> None:
+        """A fill ended: whole (`error` None) or not."""
+
+    def alert(self, kind: str, subject: str, text: str) -> None:
+        """Something a person must hear of: `tampered`, `bit-rot`, `unstored`."""
+
+    def prefetched(self, outcome: str, size: int) -> None:
+        """A prefetch was `fetched`, `used`, `dropped` or `failed`."""
+
+
+class Silent:
+    """Nobody listens."""
+
+    def filled(self, kind: Kind, error: ModgateError | None, size: int, seconds: float) -> None:
+        """Say nothing."""
+
+    def alert(self, kind: str, subject: str, text: str) -> None:
+        """Say nothing."""
+
+    def prefetched(self, outcome: str, size: int) -> None:
+        """Say nothing."""
