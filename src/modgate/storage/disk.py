@@ -1,0 +1,153 @@
+"""Objects in a folder that is itself a module proxy.
+
+The layout under the root is the GOPROXY file layout, so `GOPROXY=file://<root>` works with the
+server dead; what is modgate's own lies in `<root>/.modgate` (see `folder`). How an object comes to
+be, and what is promised after a crash, stands in `tree`. This module only moves blocking work into
+threads: one trip for each operation on a small object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from modgate.errors import Unavailable
+from modgate.storage.diskblob import DiskBlob
+from modgate.storage.diskwriter import DiskWriter
+from modgate.storage.failures import translated
+from modgate.storage.folder import take_folder
+from modgate.storage.keys import check_folder, check_key
+from modgate.storage.sweep import sweep
+from modgate.storage.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from modgate.model.blob import BlobMeta
+    from modgate.storage.sidecar import Identity
+
+__all__ = ["DiskStore"]
+
+T = TypeVar("T")
+
+
+def _pass(stage: str) -> None:
+    """Nobody watches the stages of a write."""
+
+
+class DiskStore:
+    """A blob store in one folder, which it alone uses. Made by `open`."""
+
+    def __init__(self, tree: Tree, lock: int, *, clock: Callable[[], float], threads: int) -> None:
+        self.tree = tree
+        self._lock = lock
+        self._clock = clock
+        self._generation = 0
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="modgate-disk")
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        root: Path,
+        *,
+        clock: Callable[[], float],
+        address: str = "",
+        threads: int = 8,
+        stages: Callable[[str], None] = _pass,
+    ) -> DiskStore:
+        """Make or adopt the folder, lock it, and sweep what a crash left.
+
+        Args:
+            root: The folder; made if it does not exist.
+            clock: Unix seconds, for the quarantine.
+            address: Where this server listens, for whoever finds the folder taken.
+            threads: How many disk operations may wait at once.
+            stages: Told the name of each step of a write when it is done (see `tree`).
+
+        Raises:
+            Unavailable: The folder is taken, no folder, not writable, or of a newer format.
+        """
+
+        def take() -> tuple[Path, int]:
+            with translated("cannot open the store", str(root)):
+                whole = root.absolute()
+            lock = take_folder(whole, address=address)
+            try:
+                sweep(whole)
+            except BaseException:
+                os.close(lock)
+                raise
+            return whole, lock
+
+        whole, lock = await asyncio.to_thread(take)
+        return cls(Tree(whole, stages), lock, clock=clock, threads=threads)
+
+    @property
+    def generation(self) -> int:
+        """Grows whenever a stored object is removed or set aside."""
+        return self._generation
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Run something that blocks in a thread of the store. Raises Unavailable when closed."""
+        if self._closed:
+            raise Unavailable("the store is closed", where=str(self.tree.root), kind="stopping")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+
+    async def get(self, key: str) -> DiskBlob | None:
+        """The object, or None where it is proved absent. Raises Unavailable, Invalid."""
+        check_key(key)
+        stored = await self.run(lambda: self.tree.load(key))
+        return None if stored is None else DiskBlob(self, key, stored)
+
+    async def create(self, key: str) -> DiskWriter:
+        """Begin a new immutable object; nothing touches the disk before there is a piece to write."""
+        return DiskWriter(self, check_key(key))
+
+    async def put(self, key: str, data: bytes, meta: BlobMeta) -> DiskBlob:
+        """Store a small immutable object in one step; the first writer wins, as with `commit`.
+
+        Raises Unavailable, Invalid; Tampered where the bytes are not those of the meta.
+        """
+        check_key(key)
+        return DiskBlob(self, key, await self.run(lambda: self.tree.store(key, data, meta, mutable=False)))
+
+    async def replace(self, key: str, data: bytes, meta: BlobMeta) -> DiskBlob:
+        """Store or swap a mutable object atomically. Raises as `put` does."""
+        check_key(key)
+        return DiskBlob(self, key, await self.run(lambda: self.tree.store(key, data, meta, mutable=True)))
+
+    async def names(self, folder: str) -> list[str]:
+        """The sorted names of objects directly in a folder (no sub-folders); empty if none."""
+        check_folder(folder)
+        return await self.run(lambda: self.tree.names(folder))
+
+    async def remove(self, key: str) -> bool:
+        """Delete; True if it was there. Raises Unavailable, Invalid."""
+        check_key(key)
+        removed = await self.run(lambda: self.tree.remove(key))
+        self._generation += removed
+        return removed
+
+    async def set_aside(self, key: str, reason: str) -> None:
+        """Move an object into `.modgate/quarantine`, with the reason beside it."""
+        check_key(key)
+        self._generation += await self.run(lambda: self.tree.set_aside(key, reason, self._clock()))
+
+    async def distrust(self, key: str, reason: str, only: Identity) -> None:
+        """Set aside one damaged file, and not what may have taken its place."""
+        self._generation += await self.run(lambda: self.tree.set_aside(key, reason, self._clock(), only))
+
+    async def ready(self) -> None:
+        """Raises Unavailable when a write would fail now (full, read-only, gone)."""
+        await self.run(self.tree.probe)
+
+    async def close(self) -> None:
+        """Finish what threads are doing, then give the folder back. A second time does nothing."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.to_thread(self._threads.shutdown)
+            os.close(self._lock)

@@ -1,0 +1,478 @@
+"""The folder of a disk store, with blocking calls: what runs in its threads.
+
+An object comes to be in these steps, each named to `stages` when it is done, so that a test can
+kill the process exactly there:
+
+    1  created    a temporary file in `.modgate/tmp`
+    2  written    all bytes handed to the kernel (`flushed` after each piece before the last)
+    3  synced     fdatasync: from here on a power cut cannot tear the object
+    4  meta       its sidecar, in `.modgate/tmp`: also the record of which key is on its way
+    5  folder     the object's folder exists
+    6  ziphash    Go's `.ziphash` beside a zip
+    7  linked     it stands under its name, whole: link(2) refuses if another came first
+                  (a mutable object: `renamed`, which swaps)
+    8  described  the sidecar in its place
+    9  unlinked   the temporary name gone
+    10 dirsynced  fsync of the folder: from here on a power cut cannot lose it
+
+Whatever a crash leaves lies in `tmp`; `sweep` finishes what reached step 7 and undoes the rest.
+Readers of a key wait between 4 and 8 (one lock a key), so object and sidecar change together.
+
+Symbolic links are never followed: a link in place of an object is refused by the kernel, and the
+folders of a key are checked when they are first used. Both guard against a folder filled from
+elsewhere (a restored archive), not against a program that rewrites it under a running server.
+"""
+
+# Strings and descriptors, because a Path for each call would cost more than the call:
+# ruff: noqa: PTH102, PTH104, PTH108, PTH119, PTH120, PTH123
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import itertools
+import os
+import stat
+import threading
+from collections import OrderedDict
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from modgate.errors import Tampered, Unavailable
+from modgate.model.blob import BlobMeta
+from modgate.storage.failures import translated
+from modgate.storage.files import (
+    keep,
+    link,
+    make_folders,
+    read_all,
+    sha256_of,
+    sync_data,
+    sync_folder,
+    unlink,
+    write_all,
+    write_file,
+)
+from modgate.storage.keys import OWN_FOLDER
+from modgate.storage.sidecar import Identity, Sidecar, decode, encode, identify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["Stored", "Tree"]
+
+_SMALL = 64 * 1024  # an object up to this size is read while it is looked up
+_SMALL_MUTABLE = 4 * 1024 * 1024  # a mutable one may be gone at the next look, so it is read at once
+_REMEMBERED = 16 * 1024  # sidecars, folders and proved files kept in memory, each
+
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
+
+
+class Stored(NamedTuple):
+    """An object as it was found: `data` is set for what was read at once, and `sound` judges it."""
+
+    identity: Identity
+    meta: BlobMeta
+    mutable: bool
+    data: bytes | None
+    sound: bool
+
+
+class Tree:
+    """The objects under one root. Every method blocks; all but `close` may run in any thread."""
+
+    def __init__(self, root: Path, stages: Callable[[str], None]) -> None:
+        self.root = root
+        self.reached = stages
+        self._top = str(root)
+        self._own = f"{root}/{OWN_FOLDER}"
+        self._names = itertools.count()
+        self._locks = tuple(threading.Lock() for _ in range(64))
+        self._memory = threading.Lock()
+        self._sidecars: OrderedDict[str, tuple[Identity, Sidecar]] = OrderedDict()
+        self._folders: OrderedDict[str, None] = OrderedDict()
+        self._proved: OrderedDict[Identity, bool] = OrderedDict()
+
+    # --- looking up
+
+    def path(self, key: str) -> str:
+        """The file of an object."""
+        return f"{self._top}/{key}"
+
+    def load(self, key: str) -> Stored | None:
+        """Look an object up; None if it is proved absent. Raises Unavailable."""
+        with translated("cannot read the store", self._top):
+            with self._lock(key):
+                descriptor = self._open(key)
+                if descriptor is None:
+                    return None
+                try:
+                    identity = identify(os.fstat(descriptor))
+                    sidecar = self._sidecar(key, identity)
+                except BaseException:
+                    os.close(descriptor)
+                    raise
+            try:
+                if sidecar is None:
+                    sidecar = self._describe(key, identity, descriptor)
+                mutable = sidecar.mutable
+                if identity.size > (_SMALL_MUTABLE if mutable else _SMALL):
+                    return Stored(identity, sidecar.meta, mutable, None, sound=False)
+                data = read_all(descriptor, identity.size)
+            finally:
+                os.close(descriptor)
+        sound = hashlib.sha256(data).hexdigest() == sidecar.meta.sha256
+        return Stored(identity, sidecar.meta, mutable, data, sound)
+
+    def open_same(self, key: str, identity: Identity) -> int:
+        """A descriptor of the very file that was looked up. Raises Unavailable."""
+        with translated("cannot read the store", self._top):
+            descriptor = self._open(key)
+            if descriptor is not None:
+                if identify(os.fstat(descriptor)) == identity:
+                    return descriptor
+                os.close(descriptor)
+        raise Unavailable("the object was removed or replaced meanwhile", where=key, next_step="Ask again.")
+
+    def prove(self, key: str, identity: Identity, sha256: str) -> bool:
+        """Whether the file has these bytes; read once, remembered while the file is unchanged."""
+        with self._memory:
+            known = self._proved.get(identity)
+        if known is not None:
+            return known
+        descriptor = self.open_same(key, identity)
+        try:
+            with translated("cannot read the store", self._top):
+                sound = sha256_of(descriptor) == sha256
+        finally:
+            os.close(descriptor)
+        self.remember_proof(identity, sound=sound)
+        return sound
+
+    def proved(self, identity: Identity) -> bool:
+        """Whether the file was read whole and found sound, without waiting."""
+        with self._memory:
+            return self._proved.get(identity, False)
+
+    def remember_proof(self, identity: Identity, *, sound: bool) -> None:
+        """Keep the verdict on a file that was read whole."""
+        with self._memory:
+            keep(self._proved, identity, sound, _REMEMBERED)
+
+    def names(self, folder: str) -> list[str]:
+        """The objects directly in a folder, sorted. Raises Unavailable."""
+        with translated("cannot list the store", self._top):
+            self._check_folders(folder)
+            try:
+                with os.scandir(self.path(folder)) as entries:
+                    return sorted(
+                        entry.name
+                        for entry in entries
+                        if not entry.name.endswith(".ziphash") and entry.is_file(follow_symlinks=False)
+                    )
+            except (FileNotFoundError, NotADirectoryError):
+                self.check_present()
+                return []
+
+    def check_present(self) -> None:
+        """Raise Unavailable if the folder itself is gone: then nothing is proved absent."""
+        if not os.path.lexists(f"{self._own}/format"):
+            raise Unavailable(
+                "the store's folder is gone",
+                where=self._top,
+                next_step="Mount it again, or start modgate anew.",
+            )
+
+    def probe(self) -> None:
+        """Raise Unavailable unless a block can be written and removed."""
+        with translated("cannot write to the store", self._top):
+            self.check_present()
+            path = self._temporary_path("")
+            try:
+                write_file(path, bytes(4096))
+            finally:
+                unlink(path)
+
+    # --- storing
+
+    def begin(self) -> tuple[int, str]:
+        """Step 1; the caller closes and unlinks it. Raises OSError."""
+        path = self._temporary_path("")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        self.reached("created")
+        return descriptor, path
+
+    def store(self, key: str, data: bytes, meta: BlobMeta, *, mutable: bool, proved: bool = False) -> Stored:
+        """All steps for bytes in memory, which (unless `proved`) are compared with their meta.
+
+        Raises:
+            Unavailable, Invalid: Nothing is stored.
+            Tampered: The bytes are not those of the meta.
+        """
+        sound = hashlib.sha256(data).hexdigest() == meta.sha256
+        if not sound and not proved:
+            raise Tampered("the bytes do not have the SHA-256 they are to be stored with", where=key)
+        if not mutable:
+            standing = self.load(key)
+            if standing is not None:
+                return standing
+        with translated("cannot write to the store", self._top):
+            descriptor, path = self.begin()
+            try:
+                write_all(descriptor, data, 0)
+                self.reached("written")
+                published = self.publish(descriptor, path, key, meta, mutable=mutable)
+            finally:
+                os.close(descriptor)
+                unlink(path)
+        if published is None:
+            return self._winner(key)
+        inline = data if len(data) <= (_SMALL_MUTABLE if mutable else _SMALL) else None
+        return published._replace(data=inline, sound=sound)
+
+    def finish(self, descriptor: int, path: str, key: str, meta: BlobMeta) -> Stored:
+        """Steps 3 to 10 for an immutable object whose bytes are written. Raises Unavailable, Invalid."""
+        with translated("cannot write to the store", self._top):
+            try:
+                published = self.publish(descriptor, path, key, meta, mutable=False)
+            finally:
+                unlink(path)
+        return self._winner(key) if published is None else published
+
+    def publish(
+        self, descriptor: int, path: str, key: str, meta: BlobMeta, *, mutable: bool
+    ) -> Stored | None:
+        """Steps 3 to 10; None if another writer was first. Raises OSError, with nothing stored."""
+        sync_data(descriptor)  # 3
+        self.reached("synced")
+        identity = identify(os.fstat(descriptor))
+        sidecar = Sidecar(key=key, meta=meta, mtime_ns=identity.mtime_ns, mutable=mutable)
+        target = self.path(key)
+        self._check_folders(key.rpartition("/")[0])
+        with self._lock(key):
+            if not mutable and os.path.lexists(target):
+                return None
+            undo: list[str] = []
+            try:
+                made = self._place(path, target, sidecar, undo)
+                if not mutable:
+                    os.unlink(path)  # 9
+                    self.reached("unlinked")
+                for folder in made:  # 10
+                    sync_folder(folder)
+                sync_folder(os.path.dirname(target))
+                self.reached("dirsynced")
+            except BaseException as error:
+                for leftover in undo:
+                    unlink(leftover)
+                if isinstance(error, FileExistsError):
+                    return None
+                raise
+            self._remember(key, identity, sidecar)
+        return Stored(identity, meta, mutable, None, sound=False)
+
+    def _place(self, path: str, target: str, sidecar: Sidecar, undo: list[str]) -> list[str]:
+        """Steps 4 to 8, noting in `undo` what a failure must take back; returns folders to sync."""
+        described = self._temporary_path(".meta")
+        undo.append(described)
+        write_file(described, encode(sidecar))  # 4
+        self.reached("meta")
+        place = self._sidecar_path(sidecar.key)
+        made = make_folders(os.path.dirname(target))  # 5
+        make_folders(os.path.dirname(place))
+        self.reached("folder")
+        if sidecar.meta.h1 and target.endswith(".zip"):  # 6
+            ziphash = target + "hash"
+            fresh = self._temporary_path("")
+            undo += (fresh, ziphash)
+            write_file(fresh, sidecar.meta.h1.encode())
+            os.rename(fresh, ziphash)
+            self.reached("ziphash")
+        if sidecar.mutable:  # 7
+            os.rename(path, target)
+            self.reached("renamed")
+        else:
+            link(path, target)
+            undo += (target, place)
+            self.reached("linked")
+        os.rename(described, place)  # 8
+        self.reached("described")
+        return made
+
+    # --- taking away
+
+    def remove(self, key: str) -> bool:
+        """Delete an object and what belongs to it; True if it was there. Raises Unavailable."""
+        with translated("cannot remove from the store", self._top), self._lock(key):
+            descriptor = self._open(key)
+            if descriptor is None:
+                return False
+            os.close(descriptor)
+            self._take_away(key, os.unlink)
+        return True
+
+    def set_aside(self, key: str, reason: str, now: float, only: Identity | None = None) -> bool:
+        """Move an object into quarantine; False if it (or the very file `only`) is not there."""
+        with translated("cannot set a damaged object aside", self._top), self._lock(key):
+            descriptor = self._open(key)
+            if descriptor is None:
+                return False
+            found = identify(os.fstat(descriptor))
+            os.close(descriptor)
+            if only is not None and found != only:
+                return False
+            with self._memory:
+                self._proved.pop(found, None)
+            try:
+                folder = self._quarantine(key, reason, now)
+            except OSError:
+                # A full disk must not keep a damaged object in service.
+                self._take_away(key, os.unlink)
+            else:
+                name = os.path.basename(key)
+                self._take_away(key, lambda path: os.rename(path, f"{folder}/{name}"))
+        return True
+
+    def _take_away(self, key: str, take: Callable[[str], None]) -> None:
+        """The sidecar first goes to `tmp`, so that a sweep can tell which key was being taken away."""
+        path = self.path(key)
+        with self._memory:
+            self._sidecars.pop(key, None)
+        leaving = self._temporary_path(".meta")
+        with suppress(FileNotFoundError):
+            os.rename(self._sidecar_path(key), leaving)
+        self.reached("undescribed")
+        if key.endswith(".zip"):
+            unlink(path + "hash")
+        take(path)
+        self.reached("taken")
+        unlink(leaving)
+        sync_folder(os.path.dirname(path))
+
+    def _quarantine(self, key: str, reason: str, now: float) -> str:
+        """A fresh folder of the quarantine, holding the reason."""
+        for attempt in itertools.count():
+            folder = f"{self._own}/quarantine/{now:.0f}-{attempt}"
+            try:
+                os.mkdir(folder)
+            except FileExistsError:
+                continue
+            note = {"key": key, "reason": reason, "at": now}
+            write_file(f"{folder}/reason.json", msgspec.json.encode(note))
+            return folder
+        raise AssertionError  # the count never ends
+
+    # --- parts
+
+    def _lock(self, key: str) -> threading.Lock:
+        return self._locks[hash(key) % len(self._locks)]
+
+    def _temporary_path(self, suffix: str) -> str:
+        return f"{self._own}/tmp/{next(self._names):x}{suffix}"  # noqa: S108  our own folder, not /tmp
+
+    def _sidecar_path(self, key: str) -> str:
+        return f"{self._own}/meta/{key}"
+
+    def _open(self, key: str) -> int | None:
+        """A descriptor of a regular file, or None where there is none."""
+        self._check_folders(key.rpartition("/")[0])
+        try:
+            # Without O_NONBLOCK a fifo, put there by somebody, would hold the thread for ever.
+            descriptor = os.open(self.path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                self.check_present()
+                return None
+            if error.errno == errno.ELOOP:
+                raise self._symbolic_link(key) from error
+            raise
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISREG(mode):
+            return descriptor
+        os.close(descriptor)
+        if stat.S_ISDIR(mode):
+            return None
+        raise Unavailable("something else than a file stands in the store", where=self.path(key))
+
+    def _check_folders(self, folder: str) -> None:
+        """Refuse symbolic links on the way to a key; what was seen to be a folder is remembered."""
+        with self._memory:
+            if folder in self._folders:
+                self._folders.move_to_end(folder)
+                return
+        path = self._top
+        for element in folder.split("/"):
+            path = f"{path}/{element}"
+            try:
+                mode = os.lstat(path).st_mode
+            except OSError as error:
+                if error.errno in _ABSENT:
+                    return
+                raise
+            if stat.S_ISLNK(mode):
+                raise self._symbolic_link(folder)
+        with self._memory:
+            keep(self._folders, folder, None, _REMEMBERED)
+
+    def _symbolic_link(self, key: str) -> Unavailable:
+        return Unavailable(
+            "a symbolic link stands in the store, and none is followed",
+            where=self.path(key),
+            next_step="Replace it by what it points to; to move the store, name the new folder.",
+        )
+
+    def _sidecar(self, key: str, identity: Identity) -> Sidecar | None:
+        """What is known of the file under the key; None if it must be recomputed."""
+        with self._memory:
+            known = self._sidecars.get(key)
+            if known is not None and known[0] == identity:
+                self._sidecars.move_to_end(key)
+                return known[1]
+        sidecar = self._read_sidecar(key)
+        if sidecar is None or not sidecar.describes(key, identity):
+            return None
+        self._remember(key, identity, sidecar)
+        return sidecar
+
+    def _read_sidecar(self, key: str) -> Sidecar | None:
+        try:
+            with open(self._sidecar_path(key), "rb") as file:
+                return decode(file.read())
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+
+    def _describe(self, key: str, identity: Identity, descriptor: int) -> Sidecar:
+        """Recompute a sidecar from the bytes, and keep it if that is possible."""
+        before = self._read_sidecar(key)
+        sha256 = sha256_of(descriptor)
+        meta = BlobMeta(sha256=sha256, size=identity.size, stored_at=identity.mtime_ns / 1e9)
+        mutable = before is not None and before.mutable
+        sidecar = Sidecar(key=key, meta=meta, mtime_ns=identity.mtime_ns, mutable=mutable)
+        with self._lock(key):
+            try:
+                unchanged = identify(os.lstat(self.path(key))) == identity
+            except OSError:
+                unchanged = False
+            if unchanged:
+                self._remember(key, identity, sidecar)
+                fresh = self._temporary_path(".meta")
+                try:
+                    make_folders(os.path.dirname(self._sidecar_path(key)))
+                    write_file(fresh, encode(sidecar))
+                    os.rename(fresh, self._sidecar_path(key))
+                except OSError:
+                    unlink(fresh)  # a full disk: it is computed again after the next start
+        return sidecar
+
+    def _remember(self, key: str, identity: Identity, sidecar: Sidecar) -> None:
+        with self._memory:
+            keep(self._sidecars, key, (identity, sidecar), _REMEMBERED)
+
+    def _winner(self, key: str) -> Stored:
+        standing = self.load(key)
+        if standing is None:
+            raise Unavailable("the object was removed while it was stored", where=key, next_step="Ask again.")
+        return standing
