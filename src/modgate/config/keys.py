@@ -107,6 +107,10 @@ def unknown(name: str, *, shown: str = "") -> str:
 
 def _guess_key(name: str) -> str:
     """The key nearest to a name written with dots, dashes or underscores, with or without table."""
+    section, _, inner = name.lower().replace("-", "_").rpartition(".")
+    if section in sections():
+        guess = nearest(inner, (key.partition(".")[2] for key in all_keys() if key.startswith(f"{section}.")))
+        return f"{section}.{guess}" if guess else ""
     flat = name.lower().replace("-", "_").replace(".", "_")
     by_flat = {key.replace(".", "_"): key for key in all_keys()}
     leaves = {key.rpartition(".")[2]: key for key in all_keys()}

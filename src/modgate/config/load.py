@@ -275,6 +275,8 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> list[str]:
     for item in error.errors(include_url=False):
         parts = [part for part in item["loc"] if isinstance(part, str)]
         name = ".".join(parts[:2]) if ".".join(parts[:2]) in origins else ".".join(parts[:1])
+        if origins.get(name, "").startswith("private ("):
+            continue  # the same patterns are told once, where they are written
         message = item["msg"].removeprefix("Value error, ")
         origin = origins.get(name) or _origin_within(name, origins)
         value = item["input"]
