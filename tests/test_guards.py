@@ -36,8 +36,17 @@ def _run(folder: Path, test_body: str, **env: str) -> subprocess.CompletedProces
     file = folder / "test_throwaway.py"
     file.write_text(test_body, encoding="utf-8")
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider"]
-        + ["-c", str(ROOT / "pyproject.toml"), f"--rootdir={ROOT}", str(file)],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-ptests.conftest",
+            "-pno:cacheprovider",
+            f"-c{ROOT}/pyproject.toml",
+            f"--rootdir={ROOT}",
+            str(file),
+        ],
         cwd=ROOT,
         env={**os.environ, **env},
         capture_output=True,

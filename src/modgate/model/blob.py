@@ -97,7 +97,8 @@ class BlobWriter(Protocol):
 
     async def commit(self, meta: BlobMeta) -> Blob:
         """Make it durable under its key. The first writer wins: an object that is already there is
-        kept and returned. Raises Unavailable, after which nothing is stored.
+        kept and returned. Raises Unavailable, or Tampered where the meta names another size than was
+        written; nothing is stored then.
         """
 
     async def abort(self) -> None:
@@ -121,7 +122,9 @@ class BlobStore(Protocol):
         """Begin a new immutable object. Raises Unavailable, Invalid."""
 
     async def put(self, key: str, data: bytes, meta: BlobMeta) -> Blob:
-        """Store a small immutable object in one step; the first writer wins, as with `commit`."""
+        """Store a small immutable object in one step; the first writer wins, as with `commit`.
+        Raises Tampered where the bytes do not have the SHA-256 of the meta (so does `replace`).
+        """
 
     async def replace(self, key: str, data: bytes, meta: BlobMeta) -> Blob:
         """Store or swap a mutable object atomically. Raises Unavailable, Invalid."""

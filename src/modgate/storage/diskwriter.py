@@ -2,8 +2,8 @@
 
 Bytes gather in memory and go to the file in pieces of 256 KiB, one trip to a thread each; what is
 not there yet is served from memory. An object that never fills a piece gets its file only at
-`commit`: one trip for all steps. A file, once there, stays readable until the writer is forgotten,
-because readers along the way still want the tail after the commit.
+`commit`: one trip for all steps. A file, once there, stays readable until `aclose`, because readers
+along the way still want the tail after the commit.
 """
 
 from __future__ import annotations
@@ -119,6 +119,12 @@ class DiskWriter:
         """Drop it. Does nothing after `commit` or a second time; never raises."""
         if not self._over:
             self._over = True
+            await self._drop()
+
+    async def aclose(self) -> None:
+        """No reader is left: give the descriptor back. Aborts if not committed; never raises."""
+        self._over = True
+        if not self._dropped:
             await self._drop()
 
     def _check_open(self) -> None:

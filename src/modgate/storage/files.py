@@ -4,7 +4,7 @@ They raise OSError; the store translates.
 """
 
 # Strings and descriptors, because a Path for each call would cost more than the call:
-# ruff: noqa: PTH102, PTH104, PTH108, PTH119, PTH120, PTH123
+# ruff: noqa: PTH102, PTH104, PTH108, PTH120
 
 from __future__ import annotations
 
