@@ -12,6 +12,8 @@ import pytest
 from modgate.config import Config, ConfigInvalid, Loaded, all_keys, load, warnings
 from modgate.config.goenv import go_defaults
 from modgate.config.places import default_store, user_config_file
+from modgate.source.settings import CacheSettings, PrefetchSettings
+from modgate.transport.settings import TransportSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -183,23 +185,24 @@ def test_sumdb_off_is_no_database_and_a_warning(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("upstream", "https://a.example;direct", "separated by"),
-        ("upstream", "https://a.example，direct", "separated by"),
+        ("upstream", "https://a.example;direct", "Separate entries"),
+        ("upstream", "https://a.example，direct", "Separate entries"),
         ("upstream", "Direct", "lower case"),
-        ("upstream", "https:/a.example", "two slashes"),
-        ("upstream", "https://a.example direct", "white space"),
-        ("upstream", "'https://a.example'", "quotes"),
-        ("upstream", "ftp://a.example", "not an http, https or file URL"),
-        ("upstream", "none", "neither a URL"),
-        ("upstream", " , ", "a proxy chain"),
-        ("sumdb", "https://sum.golang.google.cn", "write 'sum.golang.google.cn'"),
-        ("sumdb", "sum.example", "no built-in key"),
+        ("upstream", "https:/a.example", "lacks a slash"),
+        ("upstream", "https://a.example direct", "no URL may hold"),
+        ("upstream", "'https://a.example'", "a"),
+        ("upstream", "ftp://a.example", "unknown scheme"),
+        ("upstream", "none", "neither a URL nor a host"),
+        ("upstream", " , ", "no entry"),
+        ("sumdb", "https://sum.golang.google.cn", "GOSUMDB=sum.golang.google.cn"),
+        ("sumdb", "sum.example", "is not known"),
         ("sumdb", "off,sum.golang.org", "stands alone"),
-        ("sumdb", "sum.golang.org a b", "a spec is"),
+        ("fetch.redirect_hosts", "https://x.example", "is not a host"),
+        ("sumdb", "sum.golang.org a b", "too many fields"),
         ("private", "https://corp.example", "is a URL"),
         ("private", "corp.example other.example", "white space"),
         ("private", "corp.example/**", "no glob"),
-        ("private", "corp.example/[a", "open ["),
+        ("private", "corp.example/[a", "malformed"),
         ("fetch.retries", "-1", "greater than or equal to 0"),
         ("fetch.stall_timeout", "0", "greater than 0"),
         ("listen", "http://x:1", "without a scheme"),
@@ -225,7 +228,7 @@ def test_what_go_takes_as_a_chain_is_taken(tmp_path: Path, chain: str) -> None:
 @pytest.mark.parametrize(
     "spec",
     ["sum.golang.org", "sum.golang.google.cn", "sum.golang.org https://sum.example",
-     "local.example/db+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8 http://127.0.0.1:1"],
+     "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8 http://127.0.0.1:1"],
 )  # fmt: skip
 def test_what_go_takes_as_a_database_is_taken(tmp_path: Path, spec: str) -> None:
     assert _load(folder=tmp_path, environ={"MODGATE_SUMDB": spec}).config.sumdb == (spec,)
@@ -236,8 +239,15 @@ def test_no_secret_of_a_url_is_shown(tmp_path: Path) -> None:
     assert "hunter2" in config.upstream
     assert "hunter2" not in repr(config)
     assert "hunter2" not in str(config)
-    for broken in ("https://user:hunter2@a b", "https://user:hunt er2@a.example", "ftp://user:hunter2@a"):
-        assert "unter2" not in _problems(f"upstream = '{broken}'", folder=tmp_path)[0]
+    for broken in (
+        "https://user:hunter2@a b",
+        "https://user:hunt er2@a.example",
+        "https://user:h/unter2@a.example",
+        "ftp://user:hunter2@a",
+    ):
+        problem = _problems(f"upstream = '{broken}'", folder=tmp_path)[0]
+        assert "unter2" not in problem
+        assert "er2" not in problem
 
 
 def test_an_open_listener_is_warned_about(tmp_path: Path) -> None:
@@ -292,3 +302,22 @@ def test_each_platform_has_its_folders() -> None:
     assert user_config_file(home, "linux") == Path("/h/.config/modgate/config.toml")
     assert user_config_file(home, "darwin") == Path("/h/Library/Application Support/modgate/config.toml")
     assert user_config_file(home, "win32") == Path("/a/modgate/config.toml")
+
+
+def test_the_defaults_are_those_of_the_parts_they_configure(tmp_path: Path) -> None:
+    config = _load(folder=tmp_path).config
+    transport, cache, prefetch = TransportSettings(), CacheSettings(), PrefetchSettings()
+    fetch = config.fetch
+    assert (fetch.connect_timeout, fetch.head_timeout) == (transport.connect, transport.head)
+    assert (fetch.stall_timeout, fetch.total_timeout) == (transport.stall, transport.total)
+    assert (fetch.retries, fetch.concurrency) == (transport.retries, transport.connections)
+    assert fetch.redirect_hosts == transport.redirect_hosts
+    assert (config.breaker.failures, config.breaker.reset) == (
+        transport.breaker_failures,
+        transport.breaker_pause,
+    )
+    assert config.cache.mutable_ttl == cache.mutable_ttl
+    assert config.cache.absent_ttl == cache.remembered.absent
+    assert config.cache.verdict_ttl == cache.remembered.tampered
+    assert config.prefetch.concurrency == prefetch.concurrency
+    assert config.prefetch.max_bytes == prefetch.unused_bytes

@@ -121,7 +121,8 @@ def test_a_store_is_a_folder_or_memory() -> None:
     assert parse_store("/data") == StoreSpec(Path("/data"))
     assert parse_store("file:///data") == StoreSpec(Path("/data"))
     assert parse_store("~/x").path == Path("~/x").expanduser()
-    assert parse_store("memory:") == parse_store("memory") == StoreSpec(None)
+    assert parse_store("memory:") == parse_store("memory") == StoreSpec(None, 1 << 30)
+    assert parse_store(str(parse_store("memory:2GiB"))).limit == 2 << 30
     assert parse_store("memory:1MiB") == StoreSpec(None, 1 << 20)
 
 

@@ -123,8 +123,6 @@ def warnings(config: Config) -> list[str]:
         texts.append("no checksum database: modules are compared with their first sight only (sumdb)")
     if re.search(r"http://[^/@,|\s]+@", config.upstream):
         texts.append("upstream sends its credentials over plain http")
-    if config.store.path is None and config.store.limit is None:
-        texts.append('the store is memory without a limit (store = "memory:512MiB")')
     return texts
 
 
@@ -280,9 +278,8 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> list[str]:
         message = item["msg"].removeprefix("Value error, ")
         origin = origins.get(name) or _origin_within(name, origins)
         value = item["input"]
-        shown = f" (got {redact(repr(value))})" if isinstance(value, str | int | float) else ""
-        if isinstance(value, str) and repr(redact(value)) in message:
-            shown = ""
+        told = name in {"upstream", "sumdb"}  # their messages show the faulty entry, safely
+        shown = f" (got {redact(repr(value))})" if isinstance(value, str | int | float) and not told else ""
         where = f"{origin}: " if origin else ""
         said = message[0].lower() + message[1:] if message[:2].istitle() else message
         texts.append(f"{where}{said}{shown}" if name not in origins else f"{where}{name}: {said}{shown}")

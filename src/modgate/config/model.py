@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from modgate.config.checks import check_patterns, check_sumdb, check_upstream
+from modgate.config.checks import check_hosts, check_patterns, check_sumdb, check_upstream
 from modgate.config.values import (
     Listen,
     StoreSpec,
@@ -43,6 +43,7 @@ Timeout = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 Bytes = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(check_patterns), BeforeValidator(parse_list)]
+Hosts = Annotated[tuple[str, ...], BeforeValidator(check_hosts), BeforeValidator(parse_list)]
 
 
 def _redacted(value: Any) -> Any:
@@ -93,11 +94,11 @@ class Cache(_Section):
         description="How long a version list, @latest or a branch answer is fresh.",
     )
     absent_ttl: Seconds = Field(
-        default=30.0,
+        default=20.0,
         description="How long an upstream's 404 or 410 is remembered; failures are never remembered.",
     )
     verdict_ttl: Seconds = Field(
-        default=600.0,
+        default=60.0,
         description="How long a refusal of tampered bytes is remembered before they are fetched again.",
     )
     memory: Bytes = Field(
@@ -118,11 +119,11 @@ class Fetch(_Section):
         description="From the request to the head of the answer.",
     )
     stall_timeout: Timeout = Field(
-        default=30.0,
-        description="The longest silence inside a body.",
+        default=20.0,
+        description="A body must make progress within such a span; less than 4 kB in it is a stall.",
     )
     total_timeout: Timeout = Field(
-        default=900.0,
+        default=1800.0,
         description="One fetch from start to end.",
     )
     retries: Annotated[int, Field(ge=0, le=10)] = Field(
@@ -130,7 +131,7 @@ class Fetch(_Section):
         description="Further tries after a failure that may pass; never after a 4xx.",
     )
     concurrency: Count = Field(
-        default=32,
+        default=96,
         description="Connections to one upstream at a time.",
     )
     max_object: Bytes = Field(
@@ -140,6 +141,10 @@ class Fetch(_Section):
     per_client_fills: Count = Field(
         default=64,
         description="Fetches one client may have under way at a time.",
+    )
+    redirect_hosts: Hosts = Field(
+        default=(),
+        description="Hosts an upstream may redirect to although they are internal: host or host:port.",
     )
 
 
@@ -155,7 +160,7 @@ class Prefetch(_Section):
         description="Prefetches under way at a time.",
     )
     max_bytes: Bytes = Field(
-        default=256 << 20,
+        default=1 << 30,
         description="Zip bytes that may be fetched ahead and not yet asked for by anyone.",
     )
 
@@ -181,11 +186,11 @@ class Breaker(_Section):
     """Leaving a broken upstream alone for a while."""
 
     failures: Count = Field(
-        default=5,
+        default=8,
         description="Failures in a row after which an upstream is left alone.",
     )
     reset: Timeout = Field(
-        default=30.0,
+        default=5.0,
         description="How long it is left alone before one request tries again.",
     )
 

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from modgate.gomod.proxylist import redacted
+
 __all__ = [
     "Listen",
     "StoreSpec",
@@ -46,8 +48,11 @@ _USER_INFO = re.compile(r"(?<=://)[^/]*@")
 
 
 def redact(text: str) -> str:
-    """The text without the user info of any URL in it: safe for logs, errors and `repr`."""
-    return _USER_INFO.sub("***@", text)
+    """The text without the user info of any URL in it: safe for logs, errors and `repr`.
+
+    Generous: what is not yet known to be a URL may hold its secret in odd places.
+    """
+    return _USER_INFO.sub("***@", redacted(text))
 
 
 def parse_size(value: object) -> int:
@@ -169,19 +174,17 @@ def parse_listen(value: object) -> Listen:
 
 @dataclass(frozen=True, slots=True)
 class StoreSpec:
-    """What the store is: a folder (`path`), or memory with `limit` bytes (None: no limit)."""
+    """What the store is: a folder (`path`), or else memory of at most `limit` bytes."""
 
     path: Path | None
-    limit: int | None = None
+    limit: int = 1 << 30
 
     def __str__(self) -> str:
-        if self.path is not None:
-            return str(self.path)
-        return "memory:" if self.limit is None else f"memory:{self.limit}"
+        return str(self.path) if self.path is not None else f"memory:{self.limit}"
 
 
 def parse_store(value: object) -> StoreSpec:
-    """A folder, `memory:` or `memory:512MiB`. Raises ValueError."""
+    """A folder, `memory:` (1 GiB) or `memory:512MiB`. Raises ValueError."""
     if isinstance(value, StoreSpec):
         return value
     if isinstance(value, Path):
@@ -192,7 +195,7 @@ def parse_store(value: object) -> StoreSpec:
     text = value.strip()
     if text == "memory" or text.startswith("memory:"):
         size = text.removeprefix("memory").removeprefix(":")
-        return StoreSpec(path=None, limit=parse_size(size) if size else None)
+        return StoreSpec(path=None, limit=parse_size(size)) if size else StoreSpec(path=None)
     scheme, separator, rest = text.partition("://")
     if separator and scheme != "file":
         raise ValueError(f"{forms}; {scheme}:// stores are not supported")
