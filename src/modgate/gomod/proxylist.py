@@ -101,7 +101,8 @@ def _cut(text: str, index: int) -> tuple[str, str, str]:
 
 def _refuse(item: str, why: str, next_step: str) -> Invalid:
     # The entry is not a URL yet, so its credentials could be anywhere before the last @.
-    return Invalid(f"GOPROXY entry {shown(_ANYTHING_BEFORE_AT.sub('***@', item))} {why}", next_step=next_step)
+    harmless = _NO_PORT.sub(r"\1***", _ANYTHING_BEFORE_AT.sub("***@", item))
+    return Invalid(f"GOPROXY entry {shown(harmless)} {why}", next_step=next_step)
 
 
 def _checked_url(item: str) -> str:
