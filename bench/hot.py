@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -50,12 +51,16 @@ def measure(
     download = modcache / "cache" / "download"
     paths = {row: pick(download, *spec) for row, spec in ROWS.items()}
     result: dict[str, object] = {}
-    with (
-        procs.database(modcache, 0.0) as (sumdb, _),
-        procs.nginx(download, work / "nginx") as static,
-        procs.modgate(work / "hot-store", f"file://{download}", sumdb) as gate,
-    ):
+    with contextlib.ExitStack() as stack:
+        sumdb, _ = stack.enter_context(procs.database(modcache, 0.0))
+        static = stack.enter_context(procs.nginx(download, work / "nginx"))
+        gate = stack.enter_context(procs.modgate(work / "hot-store", f"file://{download}", sumdb))
         servers = [static, gate]
+        if peers:
+            fast = stack.enter_context(procs.upstream(download, 0.0, 0.0))
+        for name, template in peers.items():
+            values = {"store": work / f"hot-{name}", "upstream": fast.url, "sumdb": sumdb}
+            servers.append(stack.enter_context(procs.peer(name, template, **values)))
         for path in paths.values():
             for server in servers:
                 with urllib.request.urlopen(server.url + path) as answer:
@@ -66,12 +71,10 @@ def measure(
                 for server in servers:
                     speeds[server.name].append(wrk(server.url + path, seconds))
             median = {name: sorted(all_)[len(all_) // 2] for name, all_ in speeds.items()}
-            result[row] = {**median, "modgate/nginx": round(median["modgate"] / median["nginx"], 3)}
-            print(
-                f"  {row:12} nginx {median['nginx']:8.0f}  modgate {median['modgate']:8.0f} req/s"
-                f"  ratio {median['modgate'] / median['nginx']:.2f}",
-                flush=True,
-            )
+            ratios = {name: round(speed / median["nginx"], 3) for name, speed in median.items()}
+            result[row] = {"req/s": median, "ratio to nginx": ratios}
+            shown = "  ".join(f"{name} {speed:.0f} ({ratios[name]:.2f})" for name, speed in median.items())
+            print(f"  {row:12} {shown}", flush=True)
         used = gate.cpu
         time.sleep(3)
         result["idle cpu"] = round((gate.cpu - used) / 3, 4)

@@ -98,9 +98,11 @@ def compare(old: dict[str, object], new: dict[str, object], where: str = "") -> 
         before = old.get(key)
         if isinstance(value, dict) and isinstance(before, dict):
             compare(before, value, f"{where}{key} / ")
-        elif isinstance(value, (int, float)) and isinstance(before, (int, float)) and before:
-            if abs(value / before - 1) > 0.05:
-                print(f"  {where}{key}: {before} -> {value} ({value / before:.2f}x)")
+            continue
+        if not isinstance(value, (int, float)) or not isinstance(before, (int, float)) or not before:
+            continue
+        if abs(value / before - 1) > 0.05:
+            print(f"  {where}{key}: {before} -> {value} ({value / before:.2f}x)")
 
 
 if __name__ == "__main__":
