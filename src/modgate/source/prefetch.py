@@ -140,7 +140,7 @@ class PrefetchSource:
                 self._known.pop(request.url_path, None)
                 continue
             if size is not None:
-                self._watch.prefetched("fetched", size)
+                self._watch.prefetched("stored", size)
                 if request.kind is Kind.ZIP:
                     self._unused[request.url_path] = size
                     self._unused_bytes += size

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from modgate.errors import ModgateError
     from modgate.gomod.protocol import Kind
 
-__all__ = ["Silent", "Watch"]
+__all__ = ["Prefetched", "Silent", "Watch"]
+
+Prefetched = Literal["stored", "used", "dropped", "failed"]
 
 
 class Watch(Protocol):
@@ -20,8 +22,8 @@ class Watch(Protocol):
     def alert(self, kind: str, subject: str, text: str) -> None:
         """Something a person must hear of: `tampered`, `bit-rot`, `unstored`."""
 
-    def prefetched(self, outcome: str, size: int) -> None:
-        """A prefetch was `fetched`, `used`, `dropped` or `failed`."""
+    def prefetched(self, outcome: Prefetched, size: int) -> None:
+        """A prefetch was `stored`, `used`, `dropped` or `failed`."""
 
 
 class Silent:
@@ -33,5 +35,5 @@ class Silent:
     def alert(self, kind: str, subject: str, text: str) -> None:
         """Say nothing."""
 
-    def prefetched(self, outcome: str, size: int) -> None:
+    def prefetched(self, outcome: Prefetched, size: int) -> None:
         """Say nothing."""
