@@ -36,7 +36,7 @@ def test_every_pseudo_version_is_made_as_in_go(table: str) -> None:
 def test_every_pseudo_version_is_read_as_in_go(table: str) -> None:
     for case in cases("pseudo.json", table):
         version = case["version"]
-        if case["time"] == "0000-01-01T00:00:00Z":
+        if str(case["time"]).startswith("0000-"):
             continue  # the year 0 is a time in Go and none in Python
         assert {
             "version": version,

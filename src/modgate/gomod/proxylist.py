@@ -23,7 +23,7 @@ _ANYTHING_BEFORE_AT = re.compile(r".*@", re.DOTALL)
 # What stands where a port should be may be half a password that a comma cut in two.
 _NO_PORT = re.compile(r"(://[^/:\[]*:)(?![0-9]{0,5}(?:/|\Z))[^/]*")
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<slashes>//)?(?P<rest>.*)", re.DOTALL)
-_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{0,5}))?")
+_HOST = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9._~-]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{0,5}))?")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NOT_IN_URL = re.compile(r"[^\x21-\x7e]")
 
@@ -92,7 +92,7 @@ def format_proxy_list(entries: tuple[ProxyEntry, ...]) -> str:
     pieces: list[str] = []
     for entry in entries:
         pieces.extend((entry.url or entry.kind.value, "|" if entry.falls_back_on_error else ","))
-    return "".join(pieces[:-1])
+    return "".join(pieces).removesuffix(",")
 
 
 def _cut(text: str, index: int) -> tuple[str, str, str]:

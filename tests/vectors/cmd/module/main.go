@@ -168,7 +168,8 @@ var functions = map[string]func(args []string) (string, error){
 	"unescape_version":  func(a []string) (string, error) { return module.UnescapeVersion(a[0]) },
 	"canonical_version": func(a []string) (string, error) { return module.CanonicalVersion(a[0]), nil },
 	"match_path_major": func(a []string) (string, error) {
-		return fmt.Sprint(module.MatchPathMajor(a[0], a[1])), nil
+		_, pathMajor, _ := module.SplitPathVersion(a[1])
+		return fmt.Sprint(module.MatchPathMajor(a[0], pathMajor)), nil
 	},
 	"split_path_version": func(a []string) (string, error) {
 		prefix, major, ok := module.SplitPathVersion(a[0])
