@@ -36,7 +36,7 @@ docs: $(SYNCED)
 	@$(RUN) $(VENV)/bin/pytest tests/docs $(ARGS)
 
 bench: $(SYNCED)
-	@$(RUN) $(VENV)/bin/python bench/run.py $(ARGS)
+	@$(RUN) $(VENV)/bin/python -m bench.run $(ARGS)
 
 format: $(SYNCED)
 	$(VENV)/bin/ruff check --fix .

@@ -84,6 +84,7 @@ def test_every_key_can_be_set_in_the_environment(tmp_path: Path) -> None:
     values = {
         "listen": "127.0.0.1:1", "prefix": "/p", "store": "memory:", "upstream": "off", "sumdb": "off",
         "tls.cert": "/c", "tls.key": "/k", "tls.client_ca": "/a", "prefetch.enabled": "off",
+        "trusted_proxies": "10.0.0.0/8",
         "log.format": "json", "log.level": "debug", "log.access": "off",
     }  # fmt: skip
     environ = {key.variable: values.get(name, "7") for name, key in all_keys().items()}
@@ -203,6 +204,8 @@ def test_sumdb_off_is_no_database_and_a_warning(tmp_path: Path) -> None:
         ("private", "corp.example other.example", "white space"),
         ("private", "corp.example/**", "no glob"),
         ("private", "corp.example/[a", "malformed"),
+        ("trusted_proxies", "10.0.0.1/8", "host bits"),
+        ("trusted_proxies", "gate.example", "IPv4 or IPv6"),
         ("fetch.retries", "-1", "greater than or equal to 0"),
         ("fetch.stall_timeout", "0", "greater than 0"),
         ("listen", "http://x:1", "without a scheme"),

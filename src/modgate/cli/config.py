@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from modgate.config import Loaded
 
-__all__ = ["app", "run"]
+__all__ = ["app", "run", "shown"]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -52,11 +52,11 @@ def _rows(loaded: Loaded) -> list[tuple[str, str, str]]:
     for name in all_keys():
         section, _, leaf = name.rpartition(".")
         value = getattr(getattr(loaded.config, section) if section else loaded.config, leaf)
-        rows.append((name, redact(_shown(value)), loaded.origins[name]))
+        rows.append((name, redact(shown(value)), loaded.origins[name]))
     return rows
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """The value as it can be written into the file or a variable."""
     if value is None:
         return ""

@@ -6,6 +6,7 @@ malformed pattern matches nothing), so it is refused before the server starts.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 from modgate.config.values import redact
@@ -14,7 +15,7 @@ from modgate.gomod.patterns import malformed_patterns
 from modgate.gomod.proxylist import parse_proxy_list
 from modgate.sumdb.spec import parse_gosumdb
 
-__all__ = ["check_hosts", "check_patterns", "check_sumdb", "check_upstream"]
+__all__ = ["check_hosts", "check_networks", "check_patterns", "check_sumdb", "check_upstream"]
 
 
 def check_upstream(value: object) -> str:
@@ -70,6 +71,12 @@ def check_hosts(value: object) -> tuple[str, ...]:
         if not re.fullmatch(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", host):
             raise ValueError(f"{redact(host)!r} is not a host or host:port")
     return hosts
+
+
+def check_networks(value: object) -> tuple[str, ...]:
+    """IP addresses and networks, without host bits. Raises ValueError."""
+    networks = value if isinstance(value, tuple) else ()
+    return tuple(str(ipaddress.ip_network(network)) for network in networks)
 
 
 def _told(error: Invalid) -> ValueError:

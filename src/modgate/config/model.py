@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from modgate.config.checks import check_hosts, check_patterns, check_sumdb, check_upstream
+from modgate.config.checks import check_hosts, check_networks, check_patterns, check_sumdb, check_upstream
 from modgate.config.values import (
     Listen,
     StoreSpec,
@@ -44,6 +44,7 @@ Bytes = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(check_patterns), BeforeValidator(parse_list)]
 Hosts = Annotated[tuple[str, ...], BeforeValidator(check_hosts), BeforeValidator(parse_list)]
+Networks = Annotated[tuple[str, ...], BeforeValidator(check_networks), BeforeValidator(parse_list)]
 
 
 def _redacted(value: Any) -> Any:
@@ -95,7 +96,7 @@ class Cache(_Section):
     )
     absent_ttl: Seconds = Field(
         default=20.0,
-        description="How long an upstream's 404 or 410 is remembered; failures are never remembered.",
+        description="How long an upstream's 404 or 410 is remembered.",
     )
     verdict_ttl: Seconds = Field(
         default=60.0,
@@ -248,6 +249,10 @@ class Config(_Section):
     sumdb_exempt: Patterns = Field(
         default=(),
         description="Public modules taken without the checksum database: the first bytes seen win.",
+    )
+    trusted_proxies: Networks = Field(
+        default=(),
+        description="Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: IP networks.",
     )
     tls: Tls = Field(
         default=Tls(),
