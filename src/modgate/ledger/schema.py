@@ -1,0 +1,63 @@
+"""The tables of the ledger, in one MetaData.
+
+The version of the schema stands in the table `meta`, so that a ledger of a newer modgate is refused
+instead of misread.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+__all__ = ["SCHEMA_VERSION", "alert", "first_seen", "lease", "meta", "metadata", "tree_head"]
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+first_seen = Table(
+    "first_seen",
+    metadata,
+    Column("path", String, primary_key=True),
+    Column("version", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("h1", String, nullable=False),
+    Column("verified", String, nullable=False),
+    Column("first_seen", Double, nullable=False),
+)
+
+tree_head = Table(
+    "tree_head",
+    metadata,
+    Column("database", String, primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root_hash", LargeBinary, nullable=False),
+    Column("seen_at", Double, nullable=False),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Index("alert_kind", "kind"),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("holder", String, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("expires_at", Double, nullable=False),
+)
+"""A row stays after its lease ends: the token must go on growing."""
