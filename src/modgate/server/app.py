@@ -1,0 +1,279 @@
+"""The ASGI function in front of everything: routes, refuses, answers, counts, logs.
+
+Rules: every URL but `/`, the health endpoints, `/metrics` and `/sumdb/` is a GOPROXY URL; the raw
+path is routed, never a decoded one, so that an encoded slash cannot lead past a rule; only GET and
+HEAD exist; a request that already came through this very instance is refused, or two gates could ask
+each other for ever.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from modgate import __version__
+from modgate.errors import ModgateError, Unavailable
+from modgate.model.context import Context
+from modgate.server.exchange import Exchange, Network, check_host, read_exchange
+from modgate.server.goproxy import GoProxy, close_stream
+from modgate.server.memo import Memo
+from modgate.server.pages import front_page, prefers_chinese
+from modgate.server.represent import respond
+from modgate.server.respond import Headers, Response, error_response, text_response
+from modgate.server.sumdb import SumDB
+from modgate.server.transmit import CutError, DisconnectedError, transmit
+from modgate.telemetry import METRICS_TYPE, Metrics, RequestResult, new_request_id
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from modgate.model.checksums import ChecksumMirror
+    from modgate.model.source import ModuleSource
+    from modgate.server.transmit import Receive, Send
+
+__all__ = ["App", "Settings"]
+
+_CACHED_ONLY = "/cached-only/"
+_MAX_VIA = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the endpoints behave.
+
+    Attributes:
+        mount: A URL prefix such as `/goproxy`, empty for none.
+        instance: The id by which this process knows itself in a chain of gates.
+        sumdb_names: Databases that are mirrored; their names may hold slashes.
+        trusted_proxies: Peers whose X-Forwarded-For and X-Forwarded-Proto are believed.
+        access_log: Which answers get a log line: `all`, all but hits (`misses`), or `none`.
+    """
+
+    mount: str = ""
+    instance: str = ""
+    sumdb_names: tuple[str, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
+    access_log: str = "misses"
+
+
+def _kind_of(raw_path: str) -> str:
+    """A label for a request that led to no answer."""
+    if "/sumdb/" in raw_path:
+        return "sumdb"
+    ending = raw_path.rpartition("/")[2].rpartition(".")[2].removeprefix("@")
+    return ending if ending in {"list", "latest", "info", "mod", "zip"} else "other"
+
+
+@dataclass(slots=True)
+class _Outcome:
+    response: Response
+    kind: str = "other"
+    result: RequestResult = "miss"
+
+
+class App:
+    """The server's ASGI application.
+
+    Args:
+        source: The whole source stack.
+        mirror: Serves `/sumdb/`; None: 404, and the go command asks elsewhere.
+        settings: See `Settings`.
+        ready: The problems of store, ledger and upstreams, one line each; empty when all is well.
+        metrics: Shared with the source stack.
+        memo: Hot answers, shared with the listener.
+        monotonic: Seconds, for durations.
+    """
+
+    def __init__(
+        self,
+        source: ModuleSource,
+        mirror: ChecksumMirror | None = None,
+        *,
+        settings: Settings | None = None,
+        ready: Callable[[], Awaitable[list[str]]] | None = None,
+        metrics: Metrics | None = None,
+        memo: Memo | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.settings = settings or Settings(instance=new_request_id())
+        self.metrics = metrics or Metrics()
+        self.memo = memo or Memo(clock=monotonic)
+        self._monotonic = monotonic
+        self._ready = ready
+        self._log = structlog.get_logger("modgate.server")
+        mount = self.settings.mount.rstrip("/")
+        self._mount = mount
+        extra: Headers = []
+        if self.settings.instance:
+            extra.append((b"modgate-instance", self.settings.instance.encode("ascii")))
+        self._extra = extra
+        self._goproxy = GoProxy(source, self.memo, self.metrics, mount=mount, extra=extra)
+        self._sumdb = SumDB(
+            mirror,
+            self.memo,
+            self.metrics,
+            names=self.settings.sumdb_names,
+            mount=mount,
+            extra=extra,
+        )
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request. Raises CutError, so that the server cuts the connection, and nothing else."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"no such protocol here: {scope['type']}")
+        began = self._monotonic()
+        exchange = read_exchange(scope, self.settings.trusted_proxies)
+        try:
+            outcome = await self._outcome(exchange)
+        except Exception as error:  # noqa: BLE001  whatever it is, the client gets a status and a text
+            outcome = self._failed(exchange, error, _kind_of(exchange.raw_path))
+        outcome.response.headers.append((b"x-request-id", exchange.request_id.encode("ascii")))
+        sent = 0
+        try:
+            try:
+                sent = await self._transmit(exchange, outcome.response, receive, send)
+            except (CutError, DisconnectedError):
+                raise
+            except Exception as error:  # noqa: BLE001  nothing has been sent yet: say what failed
+                outcome = self._failed(exchange, error, outcome.kind)
+                sent = await self._transmit(exchange, outcome.response, receive, send)
+        except DisconnectedError:
+            self._log.info("client went away", **self._facts(exchange, outcome))
+        except CutError as error:
+            self.metrics.cut()
+            outcome.result = "error"
+            self._log.warning("answer cut", why=str(error), **self._facts(exchange, outcome))
+            raise
+        finally:
+            self._count(exchange, outcome, sent, self._monotonic() - began)
+
+    @staticmethod
+    async def _transmit(exchange: Exchange, response: Response, receive: Receive, send: Send) -> int:
+        return await transmit(
+            response, receive, send, head=exchange.head, old=exchange.old, close=exchange.has_body
+        )
+
+    async def _outcome(self, exchange: Exchange) -> _Outcome:
+        if exchange.method not in {"GET", "HEAD"}:
+            allow = [(b"allow", b"GET, HEAD")]
+            return _Outcome(
+                text_response(405, ["only GET and HEAD are answered here"], allow), result="error"
+            )
+        check_host(exchange)
+        path = exchange.raw_path
+        if self._mount:
+            if path == self._mount:
+                path += "/"
+            if not path.startswith(f"{self._mount}/"):
+                return _Outcome(
+                    text_response(404, [f"nothing is served outside {self._mount}/"]), result="error"
+                )
+            path = path[len(self._mount) :]
+        own = await self._own_page(exchange, path)
+        return own or await self._answer(exchange, path)
+
+    async def _own_page(self, exchange: Exchange, path: str) -> _Outcome | None:
+        if path == "/healthz":
+            return _Outcome(text_response(200, ["ok"]), "health")
+        if path == "/readyz":
+            problems = await self._problems()
+            body = json.dumps({"ready": not problems, "problems": problems}).encode()
+            headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+            return _Outcome(Response(503 if problems else 200, headers, body, len(body)), "health")
+        if path == "/metrics":
+            body = self.metrics.render()
+            headers = [(b"content-type", METRICS_TYPE.encode()), (b"cache-control", b"no-store")]
+            return _Outcome(Response(200, headers, body, len(body)), "metrics")
+        if path == "/":
+            page = front_page(
+                exchange.origin or "http://HOST",
+                self._mount,
+                await self._problems(),
+                chinese=prefers_chinese(exchange.headers.get(b"accept-language", b"")),
+                version=__version__,
+            )
+            return _Outcome(page, "page")
+        if path == "/favicon.ico":
+            return _Outcome(text_response(404, ["no icon here"]), "page")
+        return None
+
+    async def _problems(self) -> list[str]:
+        if self._ready is None:
+            return []
+        try:
+            return await self._ready()
+        except ModgateError as error:
+            return [str(error)]
+
+    async def _answer(self, exchange: Exchange, path: str) -> _Outcome:
+        ctx = self._context(exchange)
+        if path.startswith(_CACHED_ONLY):
+            path = path[len(_CACHED_ONLY) - 1 :]
+            ctx = replace(ctx, fetch=False)
+        elif ctx.fetch:
+            hot = self.memo.get(f"{self._mount}{path}".encode("latin-1"))
+            if hot is not None:
+                rep = hot.aged(self.memo.clock())
+                if hot.file is None:
+                    rep = replace(rep, body=hot.body)
+                return _Outcome(respond(rep, exchange.headers, head=exchange.head), hot.kind, "hit")
+        if path.startswith("/sumdb/"):
+            rep = await self._sumdb.answer(ctx, path)
+            return _Outcome(respond(rep, exchange.headers, head=exchange.head), "sumdb", "miss")
+        told = await self._goproxy.answer(ctx, path)
+        response = respond(told.rep, exchange.headers, head=exchange.head)
+        if response.body is not told.rep.body:
+            await close_stream(told.rep.body)
+        return _Outcome(response, told.kind, told.result)
+
+    def _context(self, exchange: Exchange) -> Context:
+        via = tuple(
+            piece.strip() for piece in exchange.headers.get(b"modgate-via", b"").decode("latin-1").split(",")
+        )
+        via = tuple(piece for piece in via if piece)[:_MAX_VIA]
+        if self.settings.instance and self.settings.instance in via:
+            raise Unavailable(
+                "loop: this request came through this gate before",
+                next_step="Remove this gate from its own upstream chain.",
+                kind="bad-answer",
+            )
+        no_fetch = exchange.headers.get(b"disable-module-fetch", b"").strip().lower() == b"true"
+        return Context(
+            consumer=exchange.consumer,
+            fetch=not no_fetch,
+            request_id=exchange.request_id,
+            head=exchange.head,
+            whole=exchange.old,
+            via=via,
+        )
+
+    def _failed(self, exchange: Exchange, error: Exception, kind: str) -> _Outcome:
+        if not isinstance(error, ModgateError):
+            self._log.error("internal error", request_id=exchange.request_id, exc_info=error)
+        response = error_response(error, exchange.request_id)
+        response.headers.extend(self._extra)
+        return _Outcome(response, kind, "error")
+
+    @staticmethod
+    def _facts(exchange: Exchange, outcome: _Outcome) -> dict[str, Any]:
+        return {
+            "method": exchange.method,
+            "path": exchange.raw_path[:300],
+            "status": outcome.response.status,
+            "result": outcome.result,
+            "consumer": exchange.consumer,
+            "request_id": exchange.request_id,
+        }
+
+    def _count(self, exchange: Exchange, outcome: _Outcome, sent: int, seconds: float) -> None:
+        status = outcome.response.status
+        self.metrics.request(outcome.kind, outcome.result, status, size=sent, seconds=seconds)
+        wanted = self.settings.access_log
+        if wanted == "none" or outcome.kind in {"health", "metrics", "page"}:
+            return
+        if wanted == "all" or outcome.result != "hit":
+            self._log.info("answer", bytes=sent, seconds=round(seconds, 4), **self._facts(exchange, outcome))

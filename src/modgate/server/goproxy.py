@@ -1,0 +1,159 @@
+"""The GOPROXY endpoints: a URL to a request, a source's answer to a representation.
+
+Rules: the URL is parsed once (`gomod.protocol.parse`) and nothing below looks at it again; a stored
+object is checked against its SHA-256 before its first byte leaves; what may be answered from the
+memo is put there only under the one canonical spelling of its URL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from modgate.errors import Tampered
+from modgate.gomod.protocol import parse
+from modgate.server.memo import SMALL
+from modgate.server.represent import Representation
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from modgate.gomod.protocol import Request
+    from modgate.model.answer import Answer
+    from modgate.model.blob import Blob
+    from modgate.model.context import Context
+    from modgate.model.source import ModuleSource
+    from modgate.server.memo import Memo
+    from modgate.server.respond import Headers
+    from modgate.telemetry import Metrics, RequestResult
+
+__all__ = ["GoProxy", "Told", "close_stream"]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A representation, and what to count it as."""
+
+    rep: Representation
+    kind: str
+    result: RequestResult
+
+
+async def close_stream(body: object) -> None:
+    """Give a stream back unread or half read; anything else needs nothing."""
+    aclose = getattr(body, "aclose", None)
+    if aclose is not None:
+        await aclose()
+
+
+class GoProxy:
+    """Answers GOPROXY URLs from a source; keeps hot answers in the memo.
+
+    Args:
+        source: The whole source stack.
+        memo: Where ready answers are kept.
+        metrics: Where hits on them are counted.
+        mount: The URL prefix before the endpoints, without a trailing slash.
+        extra: Headers of every answer.
+    """
+
+    def __init__(
+        self, source: ModuleSource, memo: Memo, metrics: Metrics, *, mount: str, extra: Headers
+    ) -> None:
+        self._source = source
+        self._memo = memo
+        self._metrics = metrics
+        self._mount = mount
+        self._extra = extra
+
+    async def answer(self, ctx: Context, raw_path: str) -> Told:
+        """The answer to a path after the mount prefix. Raises what `parse` and the source raise."""
+        request = parse(raw_path)
+        generation = self._memo.generation()
+        answer = await self._source.fetch(ctx, request)
+        try:
+            return await self._told(ctx, answer, raw_path, generation)
+        except Tampered:
+            # The stored object rotted and was set aside by the check: once more, from upstream.
+            if not hasattr(answer.body, "meta"):
+                raise
+            return await self._told(ctx, await self._source.fetch(ctx, request), raw_path, generation)
+        except BaseException:
+            await close_stream(answer.body)
+            raise
+
+    async def _told(self, ctx: Context, answer: Answer, raw_path: str, generation: Hashable) -> Told:
+        request = answer.request
+        rep = self._represent(answer)
+        blob = rep.blob
+        if blob is not None and not ctx.head:
+            await blob.verify()
+        result = _result(answer)
+        if ctx.fetch and not ctx.head and raw_path == f"/{request.url_path}" and not answer.stale:
+            await self._keep(rep, request, generation)
+        return Told(rep, request.kind.value, result)
+
+    def _represent(self, answer: Answer) -> Representation:
+        request = answer.request
+        immutable = request.immutable and answer.max_age is None
+        body, sha256, size, modified, verified = (
+            answer.body,
+            answer.sha256,
+            answer.size,
+            None,
+            answer.verified,
+        )
+        if isinstance(body, bytes):
+            size = len(body)
+            if immutable and not sha256:
+                sha256 = hashlib.sha256(body).hexdigest()
+        elif hasattr(body, "meta"):
+            meta = cast("Blob", body).meta
+            sha256, size, modified = meta.sha256, meta.size, meta.stored_at
+        cache = {"hit": b"hit", "stale": b"stale"}.get(_result(answer), b"miss")
+        return Representation(
+            content_type=request.media_type.encode("ascii"),
+            body=body,
+            size=size,
+            extra=[
+                (b"modgate-verified", verified.value.encode("ascii")),
+                (b"modgate-cache", cache),
+                *self._extra,
+            ],
+            immutable=immutable,
+            sha256=sha256,
+            modified=modified,
+            age=answer.age or 0.0,
+            rest=None if answer.max_age is None else (0.0 if answer.stale else answer.max_age),
+        )
+
+    async def _keep(self, rep: Representation, request: Request, generation: Hashable) -> None:
+        if not rep.complete or rep.size is None or (not rep.immutable and not rep.rest):
+            return
+        key = (f"{self._mount}/{request.url_path}".encode("ascii", "strict"), "")
+        cell = self._metrics.cell(request.kind.value, "hit", 200)
+        ready = replace(rep, extra=[_as_hit(header) for header in rep.extra])
+        blob = rep.blob
+        if blob is None:
+            self._memo.put(
+                key, ready, cast("bytes", rep.body), kind=request.kind.value, cell=cell, generation=generation
+            )
+        elif rep.size <= SMALL:
+            self._memo.put(
+                key, ready, await blob.read(), kind=request.kind.value, cell=cell, generation=generation
+            )
+        else:
+            self._memo.put_file(key, ready, kind=request.kind.value, cell=cell, generation=generation)
+
+
+def _as_hit(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    return (header[0], b"hit") if header[0] == b"modgate-cache" else header
+
+
+def _result(answer: Answer) -> RequestResult:
+    if answer.stale:
+        return "stale"
+    if hasattr(answer.body, "meta") or (isinstance(answer.body, bytes) and (answer.age or 0.0) > 0.0):
+        return "hit"
+    return "miss"

@@ -1,0 +1,381 @@
+"""HTTP/1.1 on a connection: uvicorn's protocol class, with a short way for hot answers and limits.
+
+Everything is parsed by llhttp (strict: bare LF, Content-Length beside Transfer-Encoding and malformed
+heads end the connection) and everything but a hit goes the ordinary way through the ASGI application.
+A hit goes one of two shorter ways, both without a task:
+
+1. A parsed request whose headers change nothing about the answer is answered from the memo at once.
+2. A received piece of data that is exactly one whole request head seen before, at a moment when the
+   connection is between two requests, needs no parsing either: the same bytes parse the same way.
+
+Small bodies are written with their head. Big ones are sent from the open file by the kernel, at most
+`_PIECE` bytes a turn, and the rest whenever the client has made room, so that a slow reader costs no
+memory. Under TLS, and where the kernel cannot do it, they take the ordinary way.
+
+Nothing waits for a client for ever: see `Limits`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from uvicorn._types import ASGI3Application
+    from uvicorn.config import Config
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+    from uvicorn.server import ServerState
+
+    from modgate.server.memo import Hot, Memo, OpenFile
+    from modgate.telemetry import Metrics
+
+__all__ = ["GateProtocol", "Limits", "Shared"]
+
+_PIECE = 1024 * 1024
+_HEAD_END = b"\r\n\r\n"
+_CAN_SENDFILE = sys.platform == "linux"
+# Whatever is not among these may change the answer, or says that a body follows.
+_HARMLESS = frozenset({
+    b"host", b"user-agent", b"accept", b"accept-encoding", b"accept-language", b"x-forwarded-for",
+    b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port", b"x-real-ip", b"x-request-id",
+    b"traceparent", b"tracestate", b"forwarded", b"via", b"cache-control", b"pragma", b"dnt",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what a connection may cost.
+
+    Attributes:
+        connections: Open connections; more are told 503 and closed.
+        head_bytes: Size of a request head.
+        head_seconds: Time from the first byte of a request to the end of its head.
+        idle_seconds: Time between requests.
+        stall_seconds: Time in which a client takes nothing of an answer that is on its way.
+    """
+
+    connections: int = 4096
+    head_bytes: int = 16 * 1024
+    head_seconds: float = 15.0
+    idle_seconds: float = 120.0
+    stall_seconds: float = 60.0
+
+
+@dataclass(slots=True)
+class Shared:
+    """What all connections of a listener share. `status_line` holds the current Date."""
+
+    memo: Memo
+    metrics: Metrics
+    limits: Limits
+    monotonic: Callable[[], float]
+    status_line: bytes = b"HTTP/1.1 200 OK\r\n"
+
+
+class _FileCycle:
+    """A file on its way out; stands where uvicorn expects the request that is being answered."""
+
+    def __init__(self, file: OpenFile, size: int) -> None:
+        self.file = file
+        self.at = 0
+        self.size = size
+        self.response_complete = False
+        self.disconnected = False
+        self.keep_alive = True
+        self.body = b""
+        self.more_body = False
+        self.message_event = asyncio.Event()
+
+
+class GateProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    cycle: Any
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        shared: Shared,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._shared = shared
+        self._memo = shared.memo
+        self._between = True
+        self._hot: Hot | None = None
+        self._data = b""
+        self._head_bytes = 0
+        self._since = shared.monotonic()
+        self._progress = (0, 0)
+        self._out: socket.socket | None = None
+        self._file: _FileCycle | None = None
+        self._active: RequestResponseCycle | None = None
+        self._waiting = False
+        self._plain = False
+        self._too_large = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client connected."""
+        super().connection_made(transport)
+        self._plain = _CAN_SENDFILE and transport.get_extra_info("sslcontext") is None
+        if len(self.connections) > self._shared.limits.connections:
+            self._refuse(503, "too many connections", "too-many")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone, whoever ended it."""
+        self._end_file()
+        if self._out is not None:
+            self._out.close()
+            self._out = None
+        if self._active is not None and not self._active.response_complete:
+            # uvicorn tells only the last of several pipelined requests.
+            self._active.disconnected = True
+            self._active.message_event.set()
+        super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._active = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client: a known head, or food for the parser."""
+        if self._between:
+            hot = self._memo.recall(data)
+            if hot is not None and self._idle() and self._send_hot(hot):
+                return
+            self._since = self._shared.monotonic()
+            self._data = data
+        else:
+            self._data = b""
+        limits = self._shared.limits
+        self._head_bytes += len(data)
+        transport = self.transport
+        super().data_received(data)
+        if self._between:
+            self._head_bytes = 0
+        elif self._head_bytes > limits.head_bytes and not transport.is_closing():
+            self._refuse(431, "the request head is too large", "header-size")
+
+    def send_400_response(self, msg: str) -> None:
+        """The parser refused the bytes. In the middle of an answer, a text would become part of it."""
+        if self._too_large:
+            self._refuse(431, "the request head is too large", "header-size")
+            return
+        self._shared.metrics.refused("malformed")
+        if self._idle():
+            super().send_400_response(msg)
+        else:
+            self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        if not self._between:
+            self._data = b""
+        self._between = False
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """A whole head: answer from the memo, or start the application."""
+        if self._head_bytes > self._shared.limits.head_bytes:
+            # More than one request may have come at once: this one's own size counts.
+            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if size > self._shared.limits.head_bytes:
+                self._too_large = True
+                raise ValueError("the request head is too large")
+        self._head_bytes = 0
+        if self._is_plain_get() and self._idle():
+            hot = self._memo.get(self.url)
+            if hot is not None and self._can_send(hot):
+                self._hot = hot
+                return
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Part of a request body, which nothing here reads."""
+        self._head_bytes = 0
+        if self.cycle is not None:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The end of a request."""
+        self._between = True
+        hot, self._hot = self._hot, None
+        if hot is None:
+            super().on_message_complete()
+            return
+        data = self._data
+        if data.endswith(_HEAD_END) and data.count(_HEAD_END) == 1:
+            self._memo.remember(bytes(data), hot)
+        self._send_hot(hot)
+
+    def _is_plain_get(self) -> bool:
+        parser = self.parser
+        if (
+            parser.get_method() != b"GET"
+            or not parser.should_keep_alive()
+            or parser.get_http_version() != "1.1"
+        ):
+            return False
+        hosts = 0
+        for name, value in self.headers:
+            if name == b"host":
+                hosts += bool(value)
+            elif name not in _HARMLESS:
+                return False
+        return hosts == 1
+
+    def _idle(self) -> bool:
+        return (self.cycle is None or self.cycle.response_complete) and not self.pipeline
+
+    def _can_send(self, hot: Hot) -> bool:
+        waiting = self.transport.get_write_buffer_size()
+        return waiting <= HIGH_WATER_LIMIT if hot.file is None else self._plain and waiting == 0
+
+    def _send_hot(self, hot: Hot) -> bool:
+        """Answer, if it can be done without waiting; False to go the ordinary way."""
+        transport = self.transport
+        if transport.is_closing():
+            return True
+        if not self._can_send(hot):
+            return False
+        shared = self._shared
+        head = shared.status_line + hot.head(self._memo.clock())
+        if hot.file is None:
+            self._unset_keepalive_if_required()
+            transport.write(head + hot.body)
+            self._since = shared.monotonic()
+        else:
+            self._send_file(head, hot.file, hot.size)
+        hot.cell.count += 1
+        hot.cell.size += hot.size
+        return True
+
+    def _send_file(self, head: bytes, file: OpenFile, size: int) -> None:
+        out = self._out
+        if out is None:
+            # uvloop guards its own descriptors: a second one may be waited for and sent on.
+            number = self.transport.get_extra_info("socket").fileno()
+            out = self._out = socket.socket(fileno=os.dup(number))
+        self._unset_keepalive_if_required()
+        self.cycle = self._file = _FileCycle(file.acquire(), size)
+        try:
+            written = out.send(head, socket.MSG_MORE | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            written = 0
+        except OSError:
+            self._end_file()
+            self.transport.abort()
+            return
+        if written < len(head):
+            # The socket is full although nothing of ours waits: let the transport do it, in order.
+            self.transport.write(head[written:])
+            self._wait_for_room(out)
+            return
+        self._more_file()
+
+    def _wait_for_room(self, out: socket.socket) -> None:
+        if not self._waiting:
+            self._waiting = True
+            self.flow.pause_reading()
+            self.loop.add_writer(out.fileno(), self._more_file)
+
+    def _more_file(self) -> None:
+        cycle, out = self._file, self._out
+        if cycle is None or out is None or self.transport.get_write_buffer_size():
+            return
+        left = cycle.size - cycle.at
+        try:
+            sent = os.sendfile(out.fileno(), cycle.file.fd, cycle.at, min(_PIECE, left))
+        except BlockingIOError:
+            self._wait_for_room(out)
+            return
+        except OSError:
+            sent = 0
+        if sent == 0:
+            # The client is gone, or the file became shorter: nothing more may look like its rest.
+            self._end_file()
+            self.transport.abort()
+            return
+        cycle.at += sent
+        if sent < left:
+            self._wait_for_room(out)
+            return
+        self._end_file()
+        cycle.response_complete = True
+        if cycle.keep_alive:
+            self.on_response_complete()
+        else:
+            self.transport.close()
+
+    def _end_file(self) -> None:
+        """No more of the file will be sent."""
+        if self._waiting and self._out is not None:
+            self._waiting = False
+            self.loop.remove_writer(self._out.fileno())
+        cycle, self._file = self._file, None
+        if cycle is not None:
+            cycle.file.release()
+
+    def on_response_complete(self) -> None:
+        """An answer is out: the next request, or a pause."""
+        super().on_response_complete()
+        # The sweep below ends idle connections: one timer a connection and answer is too many.
+        self._unset_keepalive_if_required()
+        self._since = self._shared.monotonic()
+
+    def sweep(self, now: float) -> None:
+        """Called every second or so: end what has made no progress for too long."""
+        limits = self._shared.limits
+        waited = now - self._since
+        if self._idle():
+            if self.transport.get_write_buffer_size():
+                self._check_progress(now)
+            elif self._between and waited > limits.idle_seconds:
+                self.transport.close()
+            elif not self._between and waited > limits.head_seconds:
+                self._refuse(408, "the request head took too long", "slow")
+        elif self._file is not None or self.flow.write_paused:
+            self._check_progress(now)
+        else:
+            self._since = now
+
+    def _check_progress(self, now: float) -> None:
+        at = (self._file.at if self._file is not None else 0, self.transport.get_write_buffer_size())
+        if self._progress != at:
+            self._progress = at
+            self._since = now
+        elif now - self._since > self._shared.limits.stall_seconds:
+            self._shared.metrics.refused("stalled")
+            self.transport.abort()
+
+    def _refuse(self, status: int, text: str, reason: str) -> None:
+        self._shared.metrics.refused(reason)
+        if not self._idle():
+            self.transport.abort()
+            return
+        phrase = {408: "Request Timeout", 431: "Request Header Fields Too Large", 503: "Service Unavailable"}
+        body = f"{text}\n".encode()
+        self.transport.write(
+            b"HTTP/1.1 %d %s\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n%s"
+            b"connection: close\r\n\r\n%s"
+            % (
+                status,
+                phrase[status].encode(),
+                len(body),
+                b"retry-after: 5\r\n" if status == 503 else b"",
+                body,
+            )
+        )
+        self.transport.close()
