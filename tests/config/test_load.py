@@ -12,6 +12,8 @@ import pytest
 from modgate.config import Config, ConfigInvalid, Loaded, all_keys, load, warnings
 from modgate.config.goenv import go_defaults
 from modgate.config.places import default_store, user_config_file
+from modgate.server import wire
+from modgate.server.listener import Listen
 from modgate.source.settings import CacheSettings, PrefetchSettings
 from modgate.transport.settings import TransportSettings
 
@@ -324,3 +326,13 @@ def test_the_defaults_are_those_of_the_parts_they_configure(tmp_path: Path) -> N
     assert config.cache.verdict_ttl == cache.remembered.tampered
     assert config.prefetch.concurrency == prefetch.concurrency
     assert config.prefetch.max_bytes == prefetch.unused_bytes
+    limits = wire.Limits()
+    assert (config.limits.connections, config.limits.header_timeout) == (
+        limits.connections,
+        limits.head_seconds,
+    )
+    assert (config.limits.idle_timeout, config.limits.stall_timeout) == (
+        limits.idle_seconds,
+        limits.stall_seconds,
+    )
+    assert config.limits.grace == Listen().grace

@@ -200,15 +200,23 @@ class Limits(_Section):
     """What clients may use up."""
 
     connections: Count = Field(
-        default=1024,
-        description="Client connections at a time.",
+        default=4096,
+        description="Client connections at a time; more are told 503 and closed.",
     )
     header_timeout: Timeout = Field(
-        default=10.0,
-        description="How long a client may take to send its request head.",
+        default=15.0,
+        description="How long a client may take to send a request head.",
+    )
+    idle_timeout: Timeout = Field(
+        default=120.0,
+        description="How long a connection is kept open between requests.",
+    )
+    stall_timeout: Timeout = Field(
+        default=60.0,
+        description="How long a client may take nothing of an answer that is on its way.",
     )
     grace: Seconds = Field(
-        default=10.0,
+        default=30.0,
         description="How long running downloads may go on after a stop signal.",
     )
 
