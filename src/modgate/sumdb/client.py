@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modgate.errors import Absent, Invalid, ModgateError, Tampered, Unavailable
+from modgate.errors import Absent, Denied, Invalid, ModgateError, Tampered, Unavailable
 from modgate.gomod.module import escape_path, escape_version
 from modgate.sumdb.fork import Forked, fork
 from modgate.sumdb.head import EMPTY_HEAD, Head, Record, open_head, parse_lookup
@@ -81,7 +81,7 @@ class Client:
             return
         async with self._ops.moving():
             if not self._started:
-                self._head = self._open(await self._ops.read_config(self._config))
+                self._head = self._open_kept(await self._ops.read_config(self._config))
                 self._started = True
 
     async def lookup(self, path: str, version: str) -> Record:
@@ -200,13 +200,13 @@ class Client:
         expected = self._head.message
         while head.tree.n > self._head.tree.n:
             tiles = await self._follow(head)
-            await self._ops.write_cache(tiles.files(self.name))
-            if await self._ops.write_config(self._config, expected, head.message):
+            kept = tiles.files(self.name)
+            if await self._ops.write_config(self._config, expected, head.message, after=kept):
                 self._head = head
                 return
             # Another process moved the kept view: go there first, then on from there.
             expected = await self._ops.read_config(self._config)
-            other = self._open(expected)
+            other = self._open_kept(expected)
             if other.tree.n > self._head.tree.n:
                 await self._follow(other)
                 self._head = other
@@ -286,10 +286,10 @@ class Client:
         result: list[bytes] = []
         for i, item in enumerate(data):
             answer = item if item is not None else answers[i]
-            if isinstance(answer, Absent):
+            if isinstance(answer, Absent | Denied):
                 # The signed tree says that it must be there: broken, not absent.
                 raise Unavailable(
-                    f"the database lacks {needed.tiles[i].path()}", where=self.name, kind="bad-answer"
+                    f"the database does not give {needed.tiles[i].path()}", where=self.name, kind="bad-answer"
                 ) from answer
             if isinstance(answer, ModgateError):
                 raise answer
@@ -328,6 +328,17 @@ class Client:
                 del self._opened[next(iter(self._opened))]
             self._opened[message] = head
         return head
+
+    def _open_kept(self, message: bytes) -> Head:
+        """The head that we kept ourselves: if it is no longer signed, that is never ignored."""
+        try:
+            return self._open(message)
+        except (Invalid, Tampered) as error:
+            raise Tampered(
+                f"the tree head that was kept is not signed by {self.name}'s key: {error.what}",
+                where=self._config,
+                next_step=f"If the key was changed on purpose, remove sumdb/{self.name} from the store.",
+            ) from error
 
     def _nonsense(self, path: str, error: Invalid) -> Unavailable:
         return Unavailable(

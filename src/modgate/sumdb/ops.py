@@ -37,9 +37,11 @@ class Ops(Protocol):
     async def read_config(self, file: str) -> bytes:
         """`<name>/latest`: the signed head kept last, empty if none. Raises Unavailable."""
 
-    async def write_config(self, file: str, old: bytes, new: bytes) -> bool:
-        """Swap old for new durably, after everything handed to `write_cache` before; False where the
-        content is not `old`. Raises Unavailable, after which nothing has changed.
+    async def write_config(
+        self, file: str, old: bytes, new: bytes, *, after: Sequence[tuple[str, bytes]]
+    ) -> bool:
+        """Keep the files `after` durably, then swap old for new; False where the content is not `old`.
+        Raises Unavailable, after which the content is as before.
         """
 
     async def read_cache(self, file: str) -> bytes | None:
