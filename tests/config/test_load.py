@@ -128,7 +128,7 @@ retries = 9
 [fetch]
 retries = "many"
 hosts = [
-  "[log]",
+  ["log"]
 ]
 conect_timeout = "3s"
 [log]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -98,7 +97,9 @@ def serve(  # noqa: PLR0917  each is an option
 
     for text in warnings(loaded.config):
         print(f"modgate: warning: {text}", file=sys.stderr)
-    import_module("modgate.wiring").serve(loaded.config)
+    from modgate import wiring  # noqa: PLC0415  the server stays off --help
+
+    wiring.serve(loaded.config)
 
 
 def run(args: Sequence[str]) -> int:
