@@ -159,12 +159,12 @@ def _check_go_mod_name(name: str, base: str) -> None:
 def _hash_files(window: Window, named: list[_Named], end: int) -> tuple[list[tuple[str, str]], bytes | None]:
     """Steps 2 and 3: (name and SHA-256 of each entry, go.mod)."""
     ordered = sorted(named, key=lambda item: item.entry.offset)
-    limits = [item.entry.offset for item in ordered[1:]] + [end]
-    if ordered and ordered[0].entry.offset != 0:
-        raise Invalid(f"{ordered[0].entry.offset} bytes stand before the first file of the zip")
+    starts = [*(item.entry.offset for item in ordered), end]
+    if starts[0] != 0:
+        raise Invalid(f"{starts[0]} bytes stand before the first file of the zip")
     hashes: list[tuple[str, str]] = []
     go_mod: bytes | None = None
-    for item, limit in zip(ordered, limits, strict=True):
+    for item, limit in zip(ordered, starts[1:], strict=True):
         entry = item.entry
         start = data_start(window, entry, limit)
         if start + entry.compressed != limit or has_descriptor(entry):

@@ -121,12 +121,18 @@ class Window:
         return self._piece[at:end]
 
     def pieces(self, offset: int, count: int) -> Iterator[memoryview]:
-        """The same without a limit, piece by piece."""
+        """The same without a limit, in pieces as they come, so that no byte is read twice."""
         end = offset + count
         while offset < end:
-            piece = self.read(offset, min(PIECE, end - offset))
-            yield piece
+            at = offset - self._start
+            if not 0 <= at < len(self._piece):
+                self._fill(offset)
+                at = 0
+                if not self._piece:
+                    raise damaged(f"zip is cut short at offset {offset}")
+            piece = self._piece[at : at + end - offset]
             offset += len(piece)
+            yield piece
 
     def _fill(self, offset: int) -> None:
         try:
