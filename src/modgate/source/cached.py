@@ -4,19 +4,24 @@ Immutable objects (`.info`, `.mod`, `.zip` of a canonical version) are stored fo
 and queries are for `freshness`. A fill is keyed by object **and** credential scope, and owned by this
 wrapper: a client that goes away does not cancel it. Proved absence is remembered for a short while, and
 so is the verdict of a failed fill, so that a retry gets the reason as a text instead of another transfer.
+
+A fill runs in the turn of a client that waits for it. Each client that joins one which has not started
+yet brings its own turn along, so that nobody waits behind another's queue.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from modgate.errors import Absent, ModgateError, Tampered
+from modgate.errors import Absent, Tampered, Unavailable
 from modgate.model import Answer, Blob, BlobStore, Context, ModuleSource, Verification
 from modgate.source.fill import Fill
 from modgate.source.freshness import Freshness
-from modgate.source.verdicts import Verdicts
+from modgate.source.scopes import store_key
+from modgate.source.verdicts import Verdicts, again
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,43 +52,49 @@ class CachedSource:
         self._store = store
         self._clock = clock
         self._watch = watch
-        self._settings = settings
         self._fills: dict[tuple[str, str], Fill] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ended = 0
+        self._closing = False
         self._verdicts = Verdicts(settings.remembered, clock=clock)
-        self._freshness = Freshness(inner, store, settings, clock=clock, verdicts=self._verdicts)
+        self._freshness = Freshness(inner, store, settings, clock=clock, verdicts=self._verdicts, watch=watch)
 
     async def fetch(self, ctx: Context, request: Request) -> Answer:
-        """From the store, else from a fill that is under way, else from a new one."""
+        """From a fill that is under way, else from the store, else from a new fill."""
         if not request.immutable:
             return await self._freshness.fetch(ctx, request)
-        blob = await self._stored(request)
-        if blob is not None:
-            return _hit(request, blob)
-        if not ctx.fetch:
-            raise Absent("not in this gate's cache, and the request forbids fetching", where=request.url_path)
-        self._verdicts.check(ctx.credential_scope, request.url_path)
-        fill = self._fills.get((ctx.credential_scope, request.url_path))
-        if ctx.head and fill is None:
-            return await self._inner.fetch(ctx, request)
-        return await (fill or self._begin(ctx, request)).answer(whole=ctx.whole)
+        key = (ctx.credential_scope, request.url_path)
+        if not ctx.fetch or key not in self._fills:
+            blob = await self._stored(ctx, request)
+            if blob is not None:
+                return _hit(request, blob)
+            if not ctx.fetch:
+                raise Absent("not in this gate's cache, and the request forbids fetching", where=key[1])
+            self._verdicts.check(*key)
+            if ctx.head and key not in self._fills:
+                return await self._inner.fetch(ctx, request)
+        return await self._joined(ctx, key, request).answer(whole=ctx.whole)
 
     async def ensure(self, ctx: Context, request: Request) -> int | None:
         """Fill an immutable object that is not there and wait for the end; its size if it was filled.
 
-        For work that the gate sets itself: it takes no client's turn. Raises what the fill raised.
+        For work that the gate sets itself: it takes no client's turn. Raises what the fill raised,
+        and what kept it from being stored.
         """
-        if await self._store.get(request.url_path) is not None:
-            return None
-        self._verdicts.check(ctx.credential_scope, request.url_path)
-        fill = self._fills.get((ctx.credential_scope, request.url_path)) or self._begin(
-            replace(ctx, consumer=""), request
-        )
+        key = (ctx.credential_scope, request.url_path)
+        if key not in self._fills:
+            if await self._store.get(store_key(ctx.credential_scope, request.url_path)) is not None:
+                return None
+            self._verdicts.check(*key)
+        fill = self._joined(replace(ctx, consumer=""), key, request)
         await fill.finished()
+        if fill.unstored is not None:
+            raise again(fill.unstored)
         return fill.size or 0
 
     async def close(self) -> None:
         """End every fill (readers get `Unavailable`, kind `stopping`), then close the inner source."""
+        self._closing = True
         await self._freshness.close()
         for task in self._tasks:
             task.cancel()
@@ -91,45 +102,77 @@ class CachedSource:
             await asyncio.wait(self._tasks)
         await self._inner.close()
 
-    async def _stored(self, request: Request) -> Blob | None:
-        """The stored object; one whose bytes rotted is set aside and counts as not there."""
-        try:
-            blob = await self._store.get(request.url_path)
-            if blob is not None:
-                await blob.verify()
-        except Tampered as error:
-            self._watch.alert("bit-rot", request.url_path, error.what)
-            return None
-        return blob
+    async def _stored(self, ctx: Context, request: Request) -> Blob | None:
+        """The stored object; one whose bytes rotted is set aside and counts as not there.
 
-    def _begin(self, ctx: Context, request: Request) -> Fill:
-        key = (ctx.credential_scope, request.url_path)
-        fill = Fill(request, self._store, clock=self._clock)
-        self._fills[key] = fill
-        task = asyncio.create_task(self._run(ctx.detached(), key, fill))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        A look that a fill outran is repeated: it may have missed what that fill stored.
+        """
+        while True:
+            ended = self._ended
+            try:
+                blob = await self._store.get(store_key(ctx.credential_scope, request.url_path))
+                if blob is not None:
+                    await blob.verify()
+            except Tampered as error:
+                self._watch.alert("bit-rot", request.url_path, error.what)
+                return None
+            if blob is not None or ended == self._ended:
+                return blob
+
+    def _joined(self, ctx: Context, key: tuple[str, str], request: Request) -> Fill:
+        """The one fill of this object, begun if none is under way."""
+        fill = self._fills.get(key)
+        if fill is None:
+            if self._closing:
+                raise _stopping(key[1])
+            fill = self._fills[key] = Fill(request, store_key(*key), self._store, clock=self._clock)
+        if not fill.started and ctx.consumer not in fill.sponsors:
+            fill.sponsors.add(ctx.consumer)
+            task = asyncio.create_task(self._run(ctx.detached(), key, fill))
+            self._tasks.add(task)
+            task.add_done_callback(lambda done: self._sponsored(done, ctx.consumer, key, fill))
         return fill
 
     async def _run(self, ctx: Context, key: tuple[str, str], fill: Fill) -> None:
-        began = self._clock()
+        """Run the fill in the turn of one client, unless it ran in another's before."""
         try:
-            if ctx.consumer:
-                async with self._turns.slot(ctx.consumer):
+            async with self._turns.slot(ctx.consumer) if ctx.consumer else nullcontext():
+                if fill.started:
+                    return
+                try:
                     await fill.run(lambda: self._inner.fetch(ctx, fill.request))
-            else:
-                await fill.run(lambda: self._inner.fetch(ctx, fill.request))
-        except ModgateError as error:
-            fill.fail(error)
-        finally:
-            del self._fills[key]
-            if fill.error is not None:
-                self._verdicts.remember(*key, fill.error)
-                if isinstance(fill.error, Tampered):
-                    self._watch.alert("tampered", fill.request.url_path, str(fill.error))
-            if fill.unstored is not None:
-                self._watch.alert("unstored", fill.request.url_path, str(fill.unstored))
-            self._watch.filled(fill.request.kind, fill.error, fill.size or 0, self._clock() - began)
+                finally:
+                    self._settle(key, fill)
+        except Unavailable as error:
+            fill.sponsors.discard(ctx.consumer)
+            if not fill.started and not fill.sponsors:
+                fill.fail(error)
+                self._settle(key, fill)
+
+    def _sponsored(self, task: asyncio.Task[None], consumer: str, key: tuple[str, str], fill: Fill) -> None:
+        """A client's turn is over; a task that was cancelled before it ran leaves nobody waiting."""
+        self._tasks.discard(task)
+        fill.sponsors.discard(consumer)
+        if not fill.started and not fill.sponsors:
+            fill.fail(_stopping(key[1]))
+            self._settle(key, fill)
+
+    def _settle(self, key: tuple[str, str], fill: Fill) -> None:
+        """The fill is over: what it leaves behind."""
+        del self._fills[key]
+        self._ended += 1
+        if fill.error is not None:
+            self._verdicts.remember(*key, fill.error)
+            if isinstance(fill.error, Tampered):
+                self._watch.alert("tampered", fill.request.url_path, str(fill.error))
+        if fill.unstored is not None:
+            self._watch.alert("unstored", fill.request.url_path, str(fill.unstored))
+        seconds = max(0.0, self._clock() - fill.born)
+        self._watch.filled(fill.request.kind, fill.error, fill.size or 0, seconds)
+
+
+def _stopping(where: str) -> Unavailable:
+    return Unavailable("the gate is stopping", kind="stopping", where=where)
 
 
 def _hit(request: Request, blob: Blob) -> Answer:

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from modgate.errors import ModgateError, Unavailable
 from modgate.model import Answer, BlobMeta, Facts, Verification
+from modgate.source.bodies import close_body, stream_of
+from modgate.source.verdicts import again
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -43,11 +45,16 @@ _PIECE = 256 * 1024
 class Fill:
     """Runs once; any number of readers. `run` never raises: the outcome is in `blob`, `error` or `unstored`.
 
-    `unstored` says why verified bytes could be passed on but not kept.
+    `unstored` says why verified bytes could be passed on but not kept. `sponsors` are the clients
+    that wait for a turn to start it; it runs in the turn of the first whose turn comes.
     """
 
-    def __init__(self, request: Request, store: BlobStore, *, clock: Callable[[], float]) -> None:
+    def __init__(self, request: Request, key: str, store: BlobStore, *, clock: Callable[[], float]) -> None:
         self.request = request
+        self.key = key
+        self.born = clock()
+        self.started = False
+        self.sponsors: set[str] = set()
         self.blob: Blob | None = None
         self.error: ModgateError | None = None
         self.unstored: Unavailable | None = None
@@ -64,6 +71,11 @@ class Fill:
         self._progress = asyncio.Event()
 
     @property
+    def done(self) -> bool:
+        """True once nothing more will happen."""
+        return self._done
+
+    @property
     def begun(self) -> bool:
         """True once the head is known or the fill has failed."""
         return self._writer is not None or self._body is not None or self._done
@@ -77,6 +89,7 @@ class Fill:
 
     async def run(self, fetch: Callable[[], Awaitable[Answer]]) -> None:
         """Do the whole procedure."""
+        self.started = True
         answer: Answer | None = None
         try:
             answer = await fetch()
@@ -97,18 +110,19 @@ class Fill:
                 where=self.request.url_path,
             )
         finally:
-            if answer is not None:
-                close = getattr(answer.body, "aclose", None)
-                if close is not None:
-                    await close()
-            if self._writer is not None and self.blob is None:
-                await self._writer.abort()
-            self._done = True
-            self._tell()
-            await self._close_writer()
+            try:
+                if answer is not None:
+                    await close_body(answer)
+                if self._writer is not None and not self._sealed:
+                    await self._writer.abort()
+            finally:
+                self._done = True
+                self._tell()
+                await self._close_writer()
 
     def fail(self, error: ModgateError) -> None:
         """It could not even begin."""
+        self.started = True
         self.error = error
         self._done = True
         self._tell()
@@ -122,16 +136,20 @@ class Fill:
         self._tell()
         meta = self._meta(Facts("", verified), len(body))
         try:
-            self.blob = await self._store.put(self.request.url_path, body, meta)
+            self.blob = await self._store.put(self.key, body, meta)
         except Unavailable as error:
             self.unstored = error
 
     async def _stream(self, answer: Answer) -> None:
-        self._writer = writer = await self._store.create(self.request.url_path)
+        self._writer = writer = await self._store.create(self.key)
         self._tell()
-        assert not isinstance(answer.body, bytes)
-        body: Any = answer.body
-        async for chunk in body:
+        async for chunk in stream_of(answer):
+            if self.size is not None and writer.written + len(chunk) > self.size:
+                raise Unavailable(
+                    f"the body is longer than the {self.size} bytes that were announced",
+                    where=self.request.url_path,
+                    kind="bad-answer",
+                )
             await writer.write(chunk)
             self._tell()
         if self.size is not None and writer.written != self.size:
@@ -149,6 +167,7 @@ class Fill:
             facts = await answer.check(run)
         else:
             facts = Facts("", answer.verified)
+        if not self._sha256:
             await run(lambda _file: None)
         self.verified = facts.verified
         meta = self._meta(facts, writer.written)
@@ -189,31 +208,42 @@ class Fill:
         """Wait for the end; the stored blob (None where it could not be stored). Raises its error."""
         await self._until(lambda: self._done)
         if self.error is not None:
-            raise self.error
+            raise again(self.error)
         return self.blob
 
     async def answer(self, *, whole: bool) -> Answer:
-        """Join: wait for the head (`whole`: for the seal) and answer. Raises the fill's error."""
-        await self._until(lambda: self.begun)
-        small = self.size is not None and self.size < WHOLE_BELOW
-        if whole or small:
-            await self._until(lambda: self._sealed or self._done)
-        if self.error is not None and not self._sealed:
-            raise self.error
-        body: bytes | Blob | AsyncIterator[bytes]
-        if self._body is not None:
-            body = self._body
-        elif self.blob is not None:
-            body = self.blob
-        else:
-            body = FillStream(self)
-        return Answer(
-            self.request,
-            body,
-            size=self.size,
-            verified=self.verified,
-            sha256=self._sha256 if self._sealed else "",
-        )
+        """Join: wait for the head (`whole`: for the seal) and answer. Raises the fill's error.
+
+        Who waits counts as a reader, so that bytes which could not be kept are still there for it.
+        """
+        self.enter()
+        try:
+            await self._until(lambda: self._answerable(whole=whole))
+            if self.error is not None and not self._sealed:
+                raise again(self.error)
+            body: bytes | Blob | AsyncIterator[bytes]
+            if self._body is not None:
+                body = self._body
+            elif self.blob is not None:
+                body = self.blob
+            else:
+                body = FillStream(self)
+            return Answer(
+                self.request,
+                body,
+                size=self.size,
+                verified=self.verified,
+                sha256=self._sha256 if self._sealed else "",
+            )
+        finally:
+            await self.leave()
+
+    def _answerable(self, *, whole: bool) -> bool:
+        """Whether a joiner can be answered now; small bodies, and `whole` ones, only when sealed."""
+        if self._sealed or self._done:
+            return True
+        expected = self.transferred if self.size is None else self.size
+        return self.begun and not whole and expected >= WHOLE_BELOW
 
     def read(self, offset: int) -> bytes | None:
         """What may be passed on from `offset`: bytes, b"" if the reader must wait, None at the end.
@@ -222,13 +252,15 @@ class Fill:
         """
         writer = self._writer
         assert writer is not None
+        if self.error is not None and not self._sealed:
+            raise again(self.error)
         limit = writer.written if self._sealed else writer.written - TAIL
         if offset < limit:
             return writer.read_at(offset, min(_PIECE, limit - offset))
         if self._sealed:
             return None
         if self._done:
-            raise self.error or Unavailable("the fill ended early", where=self.request.url_path)
+            raise Unavailable("the fill ended early", where=self.request.url_path)
         return b""
 
     async def moved(self) -> None:
@@ -263,7 +295,11 @@ class FillStream:
 
     async def __anext__(self) -> bytes:
         while True:
-            piece = self._fill.read(self._offset)
+            try:
+                piece = self._fill.read(self._offset)
+            except ModgateError:
+                await self.aclose()
+                raise
             if piece is None:
                 await self.aclose()
                 raise StopAsyncIteration

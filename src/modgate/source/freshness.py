@@ -11,24 +11,38 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modgate.errors import Absent, ModgateError, Tampered, Unavailable
-from modgate.gomod import protocol, query
+from modgate.errors import Absent, Invalid, ModgateError, Tampered, Unavailable
+from modgate.gomod import module, protocol, pseudo, query, semver
 from modgate.gomod.protocol import Kind, Request
 from modgate.model import Answer, BlobMeta
+from modgate.source.bodies import small_body
+from modgate.source.scopes import store_key
+from modgate.source.verdicts import again
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modgate.model import Blob, BlobStore, Context, ModuleSource
+    from modgate.model import BlobStore, Context, ModuleSource
     from modgate.source.settings import CacheSettings
     from modgate.source.verdicts import Verdicts
+    from modgate.source.watch import Watch
 
 __all__ = ["Freshness"]
 
 _PAUSE = 5.0
 _REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An answer and when it was confirmed."""
+
+    body: bytes
+    sha256: str
+    stored_at: float
 
 
 class Freshness:
@@ -42,94 +56,113 @@ class Freshness:
         *,
         clock: Callable[[], float],
         verdicts: Verdicts,
+        watch: Watch,
     ) -> None:
         self._inner = inner
         self._store = store
         self._settings = settings
         self._clock = clock
         self._verdicts = verdicts
-        self._refreshes: dict[tuple[str, str], asyncio.Task[Blob]] = {}
+        self._watch = watch
+        self._closing = False
+        self._refreshes: dict[tuple[str, str], asyncio.Task[_Kept]] = {}
         self._failed: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     async def fetch(self, ctx: Context, request: Request) -> Answer:
         """The answer, at most as old as the settings allow while its source works."""
         key = (ctx.credential_scope, request.url_path)
-        stored = await self._readable(request)
+        stored = await self._readable(key)
         age = self._age(stored)
         if not ctx.fetch:
-            return await (self._answer(request, stored) if stored else self._from_store(request))
+            return self._answer(request, stored) if stored else await self._from_store(key[0], request)
         if stored and age < self._settings.mutable_ttl:
-            return await self._answer(request, stored)
+            return self._answer(request, stored)
         if stored is None:
             self._verdicts.check(*key)
-            return await self._answer(request, await asyncio.shield(self._refresh(ctx, key, request)))
-        if self._clock() < self._failed.get(key, 0.0):
-            return await self._answer(request, stored, stale=True)
+            return self._answer(request, await self._joined(self._refresh(ctx, key, request)))
+        if 0 <= self._clock() - self._failed.get(key, float("-inf")) < _PAUSE:
+            return self._answer(request, stored, stale=True)
         refresh = self._refresh(ctx, key, request)
         if age < self._settings.stale_while_refresh:
-            return await self._answer(request, stored, stale=True)
+            return self._answer(request, stored, stale=True)
         try:
-            fresh = await asyncio.wait_for(asyncio.shield(refresh), self._settings.refresh_wait)
+            async with asyncio.timeout(self._settings.refresh_wait):
+                return self._answer(request, await self._joined(refresh))
         except Absent:
             if request.kind is Kind.QUERY:
                 raise
-            return await self._answer(request, stored, stale=True)
         except (ModgateError, TimeoutError):
-            return await self._answer(request, stored, stale=True)
-        return await self._answer(request, fresh)
+            pass
+        return self._answer(request, stored, stale=True)
 
     async def refresh(self, ctx: Context, request: Request) -> None:
         """Ask the source now, whatever is stored. Raises what the source raises."""
-        await asyncio.shield(self._refresh(ctx, (ctx.credential_scope, request.url_path), request))
+        await self._joined(self._refresh(ctx, (ctx.credential_scope, request.url_path), request))
 
     async def close(self) -> None:
-        """End the refreshes that run."""
+        """End the refreshes that run; who waits for one gets `Unavailable`, kind `stopping`."""
+        self._closing = True
         tasks = list(self._refreshes.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _readable(self, request: Request) -> Blob | None:
+    async def _readable(self, key: tuple[str, str]) -> _Kept | None:
         """The stored answer; one whose bytes rotted counts as not there."""
         try:
-            blob = await self._store.get(request.url_path)
-            if blob is not None:
-                await blob.verify()
-        except Tampered:
+            blob = await self._store.get(store_key(*key))
+            if blob is None:
+                return None
+            return _Kept(await blob.read(), blob.meta.sha256, blob.meta.stored_at)
+        except Tampered as error:
+            self._watch.alert("bit-rot", key[1], error.what)
             return None
-        return blob
 
-    def _age(self, blob: Blob | None) -> float:
+    def _age(self, kept: _Kept | None) -> float:
         """Seconds since it was confirmed; endless for one from the future (a clock that was set back)."""
-        if blob is None:
+        if kept is None:
             return float("inf")
-        age = self._clock() - blob.meta.stored_at
+        age = self._clock() - kept.stored_at
         return age if age >= 0 else float("inf")
 
-    async def _answer(self, request: Request, blob: Blob, *, stale: bool = False) -> Answer:
-        age = self._age(blob)
+    def _answer(self, request: Request, kept: _Kept, *, stale: bool = False) -> Answer:
+        age = self._age(kept)
         age = 0.0 if age == float("inf") else age
-        body = await blob.read()
         return Answer(
             request,
-            body,
-            size=len(body),
-            sha256=blob.meta.sha256,
+            kept.body,
+            size=len(kept.body),
+            sha256=kept.sha256,
             age=age,
             max_age=max(0.0, self._settings.mutable_ttl - age),
             stale=stale,
         )
 
-    def _refresh(self, ctx: Context, key: tuple[str, str], request: Request) -> asyncio.Task[Blob]:
+    def _refresh(self, ctx: Context, key: tuple[str, str], request: Request) -> asyncio.Task[_Kept]:
         """The one refresh of this answer that runs, begun if none does."""
         task = self._refreshes.get(key)
         if task is None:
+            if self._closing:
+                raise _stopping(key[1])
             task = asyncio.create_task(self._ask(ctx.detached(), key, request))
             self._refreshes[key] = task
             task.add_done_callback(lambda done: self._ended(key, done))
         return task
 
-    def _ended(self, key: tuple[str, str], task: asyncio.Task[Blob]) -> None:
+    @staticmethod
+    async def _joined(task: asyncio.Task[_Kept]) -> _Kept:
+        """Wait for a refresh without owning it: the waiter's end is not its end, nor the reverse."""
+        try:
+            return await asyncio.shield(task)
+        except ModgateError as error:
+            raise again(error) from None
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if task.cancelled() and me is not None and not me.cancelling():
+                raise _stopping("") from None
+            raise
+
+    def _ended(self, key: tuple[str, str], task: asyncio.Task[_Kept]) -> None:
         self._refreshes.pop(key, None)
         if task.cancelled():
             return
@@ -140,50 +173,69 @@ class Freshness:
             return
         if isinstance(error, Absent):
             self._verdicts.remember(*key, error)
-        self._failed[key] = self._clock() + _PAUSE
+        self._failed[key] = self._clock()
+        self._failed.move_to_end(key)
         while len(self._failed) > _REMEMBERED:
             self._failed.popitem(last=False)
 
-    async def _ask(self, ctx: Context, key: tuple[str, str], request: Request) -> Blob:
+    async def _ask(self, ctx: Context, key: tuple[str, str], request: Request) -> _Kept:
         try:
-            answer = await self._inner.fetch(ctx, request)
+            body = await small_body(await self._inner.fetch(ctx, request))
         except Absent:
             if request.kind is Kind.QUERY:
-                await self._store.remove(key[1])
+                await self._store.remove(store_key(*key))
             raise
-        body = answer.body
-        if not isinstance(body, bytes):
-            raise Unavailable("the answer came as a stream", where=request.url_path, kind="bad-answer")
         if request.kind is Kind.LIST:
-            listed = set(protocol.parse_list(body, request.path)) | set(await self._versions(request))
-            body = protocol.encode_list(listed)
-        meta = BlobMeta(sha256=hashlib.sha256(body).hexdigest(), size=len(body), stored_at=self._clock())
-        return await self._store.replace(request.url_path, body, meta)
-
-    async def _versions(self, request: Request) -> tuple[str, ...]:
-        """The tagged versions of the module that the store can serve without help."""
-        folder = Request(Kind.LIST, request.path).url_path.removesuffix("/list")
-        names = await self._store.names(folder)
-        stems = [name.rsplit(".", 1)[0] for name in names if name.endswith((".zip", ".info"))]
-        text = "\n".join(dict.fromkeys(stems)).encode()
+            listed = {*protocol.parse_list(body, request.path), *await self._tagged(key[0], request)}
+            body = protocol.encode_list(semver.sorted_versions(listed))
+        kept = _Kept(body, hashlib.sha256(body).hexdigest(), self._clock())
+        meta = BlobMeta(sha256=kept.sha256, size=len(body), stored_at=kept.stored_at)
         try:
-            return protocol.parse_list(text, request.path)
-        except Unavailable:
-            return ()
+            await self._store.replace(store_key(*key), body, meta)
+        except Unavailable as error:
+            self._watch.alert("unstored", key[1], str(error))
+        return kept
 
-    async def _from_store(self, request: Request) -> Answer:
+    async def _versions(self, scope: str, request: Request, kinds: tuple[str, ...]) -> list[str]:
+        """The versions of the module that the store can serve without help, pseudo-versions as well."""
+        versions: dict[str, None] = {}
+        for name in await self._store.names(store_key(scope, _folder(request))):
+            stem, _, kind = name.rpartition(".")
+            if kind not in kinds:
+                continue
+            try:
+                version = module.unescape_version(stem)
+                module.check(request.path, version)
+            except Invalid:
+                continue
+            versions[version] = None
+        return list(versions)
+
+    async def _from_store(self, scope: str, request: Request) -> Answer:
         """What the store alone says to a list or @latest that was never asked."""
-        versions = [] if request.kind is Kind.QUERY else await self._versions(request)
-        if request.kind is Kind.LIST and versions:
-            body = protocol.encode_list(versions)
-            return Answer(request, body, size=len(body), age=0.0, max_age=0.0, stale=True)
-        newest = query.latest(versions) if versions else None
-        if newest is not None:
-            blob = await self._store.get(f"{_folder(request)}/{newest}.info")
-            if blob is not None:
-                return await self._answer(request, blob, stale=True)
+        if request.kind is Kind.LIST:
+            versions = await self._tagged(scope, request)
+            if versions:
+                body = protocol.encode_list(versions)
+                return Answer(request, body, size=len(body), age=0.0, max_age=0.0, stale=True)
+        if request.kind is Kind.LATEST:
+            newest = query.latest(await self._versions(scope, request, ("info",)))
+            if newest is not None:
+                info = Request(Kind.INFO, request.path, newest).url_path
+                kept = await self._readable((scope, info))
+                if kept is not None:
+                    return self._answer(request, kept, stale=True)
         raise Absent("not in this gate's cache, and the request forbids fetching", where=request.url_path)
+
+    async def _tagged(self, scope: str, request: Request) -> list[str]:
+        """What a list may name of `_versions`, lowest first."""
+        versions = await self._versions(scope, request, ("zip", "info"))
+        return semver.sorted_versions(v for v in versions if not pseudo.is_pseudo_version(v))
 
 
 def _folder(request: Request) -> str:
     return Request(Kind.LIST, request.path).url_path.removesuffix("/list")
+
+
+def _stopping(where: str) -> Unavailable:
+    return Unavailable("the gate is stopping", kind="stopping", where=where)

@@ -2,9 +2,9 @@
 
 For a download this is true in most cases, and the go command asks with few requests at a time, so the
 wait for a far upstream is spent before it is felt. Not announced: zips of versions that the same
-client has since passed by for a higher one (minimal version selection will not build them), of a
-`.mod` that followed a `list` (the pattern of `go list -m -u all`), of toolchains, and of anything that
-is private. Bounded in number and in bytes that nobody asked for afterwards.
+client has since passed by for a higher one (minimal version selection will not build them). Nothing is
+announced by a `.mod` that followed a `list` (the pattern of `go list -m -u all`), of a toolchain, or of
+anything that is private. Bounded in number and in bytes that nobody asked for afterwards.
 """
 
 from __future__ import annotations
@@ -62,8 +62,10 @@ class PrefetchSource:
         self._known: OrderedDict[str, None] = OrderedDict()
         self._asked: OrderedDict[tuple[str, str], tuple[float, str]] = OrderedDict()
         self._listed: OrderedDict[tuple[str, str], float] = OrderedDict()
-        self._unused: OrderedDict[str, int] = OrderedDict()
+        self._under_way: set[str] = set()
+        self._unused: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._unused_bytes = 0
+        self._closing = False
 
     async def fetch(self, ctx: Context, request: Request) -> Answer:
         """The inner answer; a `.mod` sets the rest in motion."""
@@ -71,15 +73,15 @@ class PrefetchSource:
             self._used(request)
         if request.kind is Kind.LIST:
             _keep(self._listed, (ctx.consumer, request.path), self._clock())
-        if request.kind is Kind.MOD and ctx.fetch and not ctx.head and not self._private(request.path):
-            self._mod_asked(ctx, request)
+        announces = request.kind is Kind.MOD and ctx.fetch and not ctx.head and self._mod_asked(ctx, request)
         answer = await self._inner.fetch(ctx, request)
-        if request.kind is Kind.MOD and isinstance(answer.body, bytes) and ctx.fetch:
+        if announces and isinstance(answer.body, bytes):
             self._announce_required(ctx, answer.body)
         return answer
 
     async def close(self) -> None:
         """Drop what waits, end what runs, close the inner source."""
+        self._closing = True
         self._queue.clear()
         for worker in self._workers:
             worker.cancel()
@@ -87,17 +89,24 @@ class PrefetchSource:
             await asyncio.wait(self._workers)
         await self._inner.close()
 
-    def _mod_asked(self, ctx: Context, request: Request) -> None:
+    def _mod_asked(self, ctx: Context, request: Request) -> bool:
+        """Announce the version's zip and `.info`; False where this `.mod` announces nothing."""
+        if self._private(request.path) or request.path == _TOOLCHAIN:
+            return False
         key = (ctx.consumer, request.path)
-        now = self._clock()
-        when, highest = self._asked.get(key, (0.0, ""))
-        if now - when > self._settings.recent or semver.compare(request.version, highest) > 0:
+        when, highest = self._asked.get(key, (float("-inf"), ""))
+        if not self._recently(when) or semver.compare(request.version, highest) > 0:
             highest = request.version
-        _keep(self._asked, key, (now, highest))
-        if request.path == _TOOLCHAIN or now - self._listed.get(key, -1e9) < self._settings.recent:
-            return
+        _keep(self._asked, key, (self._clock(), highest))
+        if self._recently(self._listed.get(key, float("-inf"))):
+            return False
         for kind in (Kind.ZIP, Kind.INFO):
             self._enqueue(ctx, Request(kind, request.path, request.version))
+        return True
+
+    def _recently(self, when: float) -> bool:
+        """Within the same command; a moment of the future is none, the clock was set back."""
+        return 0 <= self._clock() - when < self._settings.recent
 
     def _announce_required(self, ctx: Context, go_mod: bytes) -> None:
         try:
@@ -114,7 +123,7 @@ class PrefetchSource:
 
     def _enqueue(self, ctx: Context, request: Request) -> None:
         key = request.url_path
-        if key in self._known:
+        if key in self._known or self._closing:
             return
         if len(self._queue) >= self._settings.queue:
             self._watch.prefetched("dropped", 0)
@@ -127,33 +136,64 @@ class PrefetchSource:
             worker.add_done_callback(self._workers.discard)
 
     async def _work(self) -> None:
-        while self._queue:
-            ctx, request = self._queue.popleft()
-            if request.kind is Kind.ZIP and not self._worth(ctx, request):
-                self._known.pop(request.url_path, None)
-                self._watch.prefetched("dropped", 0)
-                continue
-            try:
-                size = await self._ensure(ctx, request)
-            except ModgateError:
-                self._watch.prefetched("failed", 0)
-                self._known.pop(request.url_path, None)
-                continue
-            if size is not None:
-                self._watch.prefetched("stored", size)
-                if request.kind is Kind.ZIP:
-                    self._unused[request.url_path] = size
-                    self._unused_bytes += size
+        try:
+            while self._queue:
+                await self._prefetch(*self._queue.popleft())
+        finally:
+            # Here and not in a callback of the task, which runs later: what is enqueued in between
+            # would count on a worker that has already left.
+            worker = asyncio.current_task()
+            if worker is not None and not self._closing:
+                self._workers.discard(worker)
+
+    async def _prefetch(self, ctx: Context, request: Request) -> None:
+        key = request.url_path
+        if request.kind is Kind.ZIP and not self._worth(ctx, request):
+            self._known.pop(key, None)
+            self._watch.prefetched("dropped", 0)
+            return
+        self._under_way.add(key)
+        try:
+            size = await self._ensure(ctx, request)
+        except ModgateError:
+            self._watch.prefetched("failed", 0)
+            self._known.pop(key, None)
+            return
+        finally:
+            asked_meanwhile = key not in self._under_way
+            self._under_way.discard(key)
+        if size is None:
+            return
+        self._watch.prefetched("stored", size)
+        if asked_meanwhile:
+            self._watch.prefetched("used", size)
+        elif request.kind is Kind.ZIP:
+            self._unused_bytes += size - self._unused.pop(key, (0.0, 0))[1]
+            self._unused[key] = (self._clock(), size)
+            if len(self._unused) > _REMEMBERED:
+                self._unused_bytes -= self._unused.popitem(last=False)[1][1]
 
     def _worth(self, ctx: Context, request: Request) -> bool:
         """False for a version that its client has passed by, and when too much lies unused."""
+        self._write_off()
         _, highest = self._asked.get((ctx.consumer, request.path), (0.0, request.version))
         passed_by = semver.compare(request.version, highest) < 0
         return not passed_by and self._unused_bytes < self._settings.unused_bytes
 
+    def _write_off(self) -> None:
+        """Forget what was prefetched so long ago that it says nothing about the present guesses."""
+        now = self._clock()
+        while self._unused:
+            key, (when, size) = next(iter(self._unused.items()))
+            if 0 <= now - when < self._settings.unused_for:
+                return
+            del self._unused[key]
+            self._unused_bytes -= size
+
     def _used(self, request: Request) -> None:
         self._known.pop(request.url_path, None)
-        size = self._unused.pop(request.url_path, None)
+        self._under_way.discard(request.url_path)
+        _, size = self._unused.pop(request.url_path, (0.0, None))
         if size is not None:
             self._unused_bytes -= size
             self._watch.prefetched("used", size)

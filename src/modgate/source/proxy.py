@@ -41,7 +41,7 @@ class ProxySource:
         """Ask, and check the body's kind; a zip is streamed, its checks are the wrapper's."""
         path = request.url_path
         if ctx.head and request.kind in {Kind.MOD, Kind.ZIP}:
-            return Answer(request, b"", size=await self._upstream.head(ctx, path))
+            return Answer(request, _unread(), size=await self._upstream.head(ctx, path))
         if request.kind is Kind.ZIP:
             return await self._zip(ctx, request)
         body = await self._upstream.get(ctx, path, limit=_LIMITS[request.kind])
@@ -61,19 +61,8 @@ class ProxySource:
         if problem:
             await stream.aclose()
             raise self._bad(request, problem)
-        return Answer(request, self._bounded(request, stream), size=stream.size)
-
-    async def _bounded(self, request: Request, stream: UpstreamStream) -> AsyncIterator[bytes]:
-        """The zip's bytes; stops a body of unknown length at Go's limit."""
-        got = 0
-        try:
-            async for chunk in stream.chunks():
-                got += len(chunk)
-                if got > MAX_ZIP:
-                    raise self._bad(request, f"the zip is larger than Go's limit of {MAX_ZIP} bytes")
-                yield chunk
-        finally:
-            await stream.aclose()
+        too_long = self._bad(request, f"the zip is larger than Go's limit of {MAX_ZIP} bytes")
+        return Answer(request, _Bounded(stream, too_long), size=stream.size)
 
     def _checked(self, request: Request, body: bytes) -> bytes:
         """The body if it is what the request names."""
@@ -81,7 +70,7 @@ class ProxySource:
             if request.kind is Kind.LIST:
                 return protocol.encode_list(protocol.parse_list(body, request.path))
             if request.kind is Kind.MOD:
-                modfile.parse_lax(body)
+                _check_go_mod(body)
             else:
                 asked = request.version if request.kind is Kind.INFO else None
                 protocol.parse_info(body, asked=asked)
@@ -93,6 +82,54 @@ class ProxySource:
         return Unavailable(
             f"a broken answer: {what}", where=f"{self._upstream.name}/{request.url_path}", kind="bad-answer"
         )
+
+
+class _Bounded:
+    """A zip's bytes; stops a body of unknown length at Go's limit.
+
+    A class, because closing a generator that nobody has begun to read would not close its stream.
+    """
+
+    def __init__(self, stream: UpstreamStream, too_long: Unavailable) -> None:
+        self._stream = stream
+        self._chunks = stream.chunks()
+        self._too_long = too_long
+        self._got = 0
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await anext(self._chunks)
+        except BaseException:
+            await self.aclose()
+            raise
+        self._got += len(chunk)
+        if self._got > MAX_ZIP:
+            await self.aclose()
+            raise self._too_long
+        return chunk
+
+    async def aclose(self) -> None:
+        """Give the connection back; a second call does nothing."""
+        await self._stream.aclose()
+
+
+def _check_go_mod(body: bytes) -> None:
+    """Raise Invalid for what is no go.mod.
+
+    Unknown words are skipped in a dependency's go.mod, so a page of prose would pass; without a module
+    directive, which very old ones lack, every word must therefore be known.
+    """
+    if modfile.parse_lax(body).module is None:
+        modfile.parse(body)
+
+
+async def _unread() -> AsyncIterator[bytes]:
+    """The body of an answer whose head alone was asked for."""
+    return
+    yield b""
 
 
 _LIMITS = {

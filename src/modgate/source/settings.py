@@ -49,10 +49,12 @@ class PrefetchSettings:
         concurrency: Prefetches at a time.
         queue: At most so many wait; more are dropped.
         unused_bytes: Nothing more is prefetched while so many prefetched bytes were not asked for.
+        unused_for: Seconds after which prefetched bytes that nobody asked for no longer count.
         recent: Seconds for which a client's earlier questions count as the same command.
     """
 
     concurrency: int = 24
     queue: int = 4096
     unused_bytes: int = 1 << 30
+    unused_for: float = 3600.0
     recent: float = 60.0

@@ -44,8 +44,7 @@ class Turns:
                     await client.semaphore.acquire()
             except TimeoutError:
                 raise Unavailable(
-                    f"this client has {self._slots} fetches under way already",
-                    where=consumer,
+                    f"{self._slots} fetches are under way for this client already",
                     kind="overloaded",
                     retry_after=2.0,
                 ) from None

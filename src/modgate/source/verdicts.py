@@ -1,7 +1,12 @@
-"""Outcomes that are remembered for a short while: proved absence, and why a fill failed."""
+"""Outcomes that are remembered for a short while: proved absence, and why a fill failed.
+
+An error that several requests share is raised as a copy in each of them: an exception object that
+two tasks raise collects both their tracebacks, and a remembered one would keep their frames alive.
+"""
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -12,7 +17,12 @@ if TYPE_CHECKING:
 
     from modgate.source.settings import Memory
 
-__all__ = ["Verdicts"]
+__all__ = ["Verdicts", "again"]
+
+
+def again(error: ModgateError) -> ModgateError:
+    """The same error for one more reader, without the traceback, cause and context of the others."""
+    return copy.copy(error)
 
 
 class Verdicts:
@@ -28,17 +38,17 @@ class Verdicts:
         kept = self._kept.get((scope, key))
         if kept is None:
             return
-        until, error = kept
-        if self._clock() < until:
-            raise error.with_traceback(None)
+        since, error = kept
+        # A clock that was set back must not make a verdict last for years.
+        if 0 <= self._clock() - since < self._seconds(error):
+            raise again(error)
         del self._kept[scope, key]
 
     def remember(self, scope: str, key: str, error: ModgateError) -> None:
         """Keep it as long as its kind deserves; kinds that deserve nothing are not kept."""
-        seconds = self._seconds(error)
-        if seconds <= 0:
+        if self._seconds(error) <= 0:
             return
-        self._kept[scope, key] = (self._clock() + seconds, error)
+        self._kept[scope, key] = (self._clock(), again(error))
         self._kept.move_to_end((scope, key))
         while len(self._kept) > self._memory.entries:
             self._kept.popitem(last=False)

@@ -19,6 +19,7 @@ from modgate.errors import Invalid, ModgateError, Tampered, Unavailable, Unverif
 from modgate.gomod import dirhash, modzip
 from modgate.gomod.protocol import Kind, Request
 from modgate.model import Answer, Facts, Sums, Verification, VerificationRecord
+from modgate.source.bodies import close_body, small_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -59,14 +60,14 @@ class VerifiedSource:
         if not self._database.covers(version.path):
             return await self._exempt(ctx, request, version)
         sums, answer = await _both(self._database.sums(ctx, version), self._inner.fetch(ctx, request))
-        if ctx.head:
-            return answer
         try:
             self._require(sums, request, version)
+            if ctx.head:
+                return answer
             if request.kind is Kind.MOD:
-                return self._mod(answer, version, sums)
+                return await self._mod(answer, version, sums)
         except ModgateError:
-            await _close_body(answer)
+            await close_body(answer)
             self._count("refused")
             raise
         answer.verified = sums.verified
@@ -83,7 +84,9 @@ class VerifiedSource:
     async def close(self) -> None:
         """Finish recording, close the inner source."""
         if self._recording:
-            await asyncio.wait(self._recording, timeout=5)
+            _, late = await asyncio.wait(self._recording, timeout=5)
+            for task in late:
+                task.cancel()
         await self._inner.close()
 
     def _require(self, sums: Sums, request: Request, version: ModuleVersion) -> None:
@@ -92,8 +95,9 @@ class VerifiedSource:
                 "the checksum database has this version without the sum that is needed", where=str(version)
             )
 
-    def _mod(self, answer: Answer, version: ModuleVersion, sums: Sums) -> Answer:
-        h1 = dirhash.hash_go_mod(_bytes_of(answer))
+    async def _mod(self, answer: Answer, version: ModuleVersion, sums: Sums) -> Answer:
+        answer.body = await small_body(answer)
+        h1 = dirhash.hash_go_mod(answer.body)
         if h1 != sums.mod:
             raise _mismatch("go.mod", version, h1, sums.mod, "the checksum database")
         answer.verified = sums.verified
@@ -107,14 +111,15 @@ class VerifiedSource:
             return await self._inner.fetch(ctx, request)
         if request.kind is Kind.MOD:
             answer = await self._inner.fetch(ctx, request)
-            facts = await self._compare(version, "mod", dirhash.hash_go_mod(_bytes_of(answer)))
+            answer.body = await small_body(answer)
+            facts = await self._compare(version, "mod", dirhash.hash_go_mod(answer.body))
             answer.verified = facts.verified
             return answer
         mod_h1, answer = await _both(self._mod_sum(ctx, version), self._inner.fetch(ctx, request))
         try:
             seen = await self._ledger.seen(version, "zip")
         except ModgateError:
-            await _close_body(answer)
+            await close_body(answer)
             raise
         answer.verified = Verification.LOCAL if seen else Verification.NONE
 
@@ -132,7 +137,7 @@ class VerifiedSource:
         if seen is not None:
             return seen.h1
         answer = await self._exempt(ctx, Request(Kind.MOD, version.path, version.version), version)
-        return dirhash.hash_go_mod(_bytes_of(answer))
+        return dirhash.hash_go_mod(await small_body(answer))
 
     async def _compare(self, version: ModuleVersion, kind: str, h1: str) -> Facts:
         now = self._clock()
@@ -188,12 +193,6 @@ def _zip_sums(version: ModuleVersion, file: BinaryIO) -> tuple[str, str]:
     return facts.h1, dirhash.hash_go_mod(go_mod)
 
 
-def _bytes_of(answer: Answer) -> bytes:
-    if not isinstance(answer.body, bytes):
-        raise Unavailable("a go.mod came as a stream", where=answer.request.url_path, kind="bad-answer")
-    return answer.body
-
-
 def _mismatch(what: str, version: ModuleVersion, got: str, want: str, source: str) -> Tampered:
     return Tampered(
         f"SECURITY: the upstream's {what} hashes to {got}, but {source} says {want}",
@@ -202,30 +201,23 @@ def _mismatch(what: str, version: ModuleVersion, got: str, want: str, source: st
     )
 
 
-async def _close_body(answer: Answer) -> None:
-    close = getattr(answer.body, "aclose", None)
-    if close is not None:
-        await close()
-
-
 async def _both(sums: Coroutine[Any, Any, T], answer: Coroutine[Any, Any, Answer]) -> tuple[T, Answer]:
-    """Both at once; an upstream that has nothing to give is the answer, whatever the database says."""
+    """Both at once; an upstream that has nothing to give is the answer, whatever the database says.
+
+    However it ends but well, the answer's body is closed: it may hold a connection.
+    """
     first = asyncio.ensure_future(sums)
     second = asyncio.ensure_future(answer)
     first.add_done_callback(_seen)
     try:
         await asyncio.wait({second})
-        error = second.exception()
-        if error is not None:
-            raise error
-        try:
-            return await first, second.result()
-        except ModgateError:
-            await _close_body(second.result())
-            raise
-    except asyncio.CancelledError:
-        second.add_done_callback(_seen)
+        head = second.result()
+        return await first, head
+    except BaseException:
         second.cancel()
+        await asyncio.wait({second})
+        if not second.cancelled() and second.exception() is None:
+            await close_body(second.result())
         raise
     finally:
         first.cancel()
