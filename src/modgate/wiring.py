@@ -14,12 +14,15 @@ import secrets
 import sys
 import time
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
+from modgate.checksumdb.mirror import Mirror, Mirrored
 from modgate.checksumdb.off import NoDatabase
+from modgate.checksumdb.remote import Candidate
 from modgate.errors import ModgateError
 from modgate.gomod.patterns import match_prefix_patterns
 from modgate.gomod.proxylist import EntryKind, ProxyEntry, parse_proxy_list
@@ -40,6 +43,7 @@ from modgate.source.turns import Turns
 from modgate.source.verified import VerifiedSource
 from modgate.storage.disk import DiskStore
 from modgate.storage.memory import MemoryStore
+from modgate.sumdb.spec import parse_gosumdb
 from modgate.telemetry import Metrics, configure_logging
 from modgate.transport.file import FileUpstream
 from modgate.transport.http import HTTPUpstream
@@ -50,7 +54,7 @@ if TYPE_CHECKING:
 
     from modgate.config import Config
     from modgate.gomod.types import ModulePath
-    from modgate.model import BlobStore, ChecksumDatabase, ChecksumMirror, Ledger, ModuleSource, Upstream
+    from modgate.model import BlobStore, ChecksumDatabase, Ledger, ModuleSource, Upstream
 
 __all__ = ["serve"]
 
@@ -77,29 +81,47 @@ async def _serve(config: Config) -> None:
         ledger = await _open_ledger(config)
         stack.push_async_callback(ledger.close)
         upstreams = _upstreams(config, instance, metrics)
-        database, mirror = _checksums(config)
+        parts = _Parts(config, store, ledger, metrics, instance, upstreams)
         observer = Observer(metrics, ledger, clock=time.time)
         stack.push_async_callback(observer.close)
-        source = _stack(config, store, ledger, database, observer, upstreams, metrics)
+        mirror = _checksums(parts)
+        for upstream in parts.extra_upstreams:
+            stack.push_async_callback(upstream.close)
+        if mirror is not None:
+            stack.push_async_callback(mirror.close)
+        source = _stack(parts, mirror or NoDatabase(), observer)
         stack.push_async_callback(source.close)
-        memo = Memo(
-            clock=time.monotonic, generation=lambda: store.generation, max_bytes=config.cache.memory
-        )
         app = App(
             source,
             mirror,
             settings=Settings(
                 mount=config.prefix,
                 instance=instance,
-                access_log={"off": "none"}.get(config.log.access, config.log.access),
+                sumdb_names=() if mirror is None else mirror.names,
+                access_log="none" if config.log.access == "off" else config.log.access,
             ),
             ready=partial(_problems, [store.ready, ledger.ready, _one_ready(upstreams)]),
             metrics=metrics,
-            memo=memo,
+            memo=Memo(
+                clock=time.monotonic, generation=lambda: store.generation, max_bytes=config.cache.memory
+            ),
         )
         listener = Listener(app, _listen(config))
         listener.bind()
         await listener.serve()
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the stack is built from."""
+
+    config: Config
+    store: BlobStore
+    ledger: Ledger
+    metrics: Metrics
+    instance: str
+    upstreams: Sequence[tuple[Upstream, bool]]
+    extra_upstreams: list[Upstream] = field(default_factory=list)
 
 
 async def _open_store(config: Config) -> BlobStore:
@@ -120,7 +142,7 @@ def _upstreams(config: Config, instance: str, metrics: Metrics) -> list[tuple[Up
     chain: list[tuple[Upstream, bool]] = []
     for entry in parse_proxy_list(config.upstream):
         if entry.kind is EntryKind.PROXY:
-            chain.append((_upstream(entry, config, instance, metrics), entry.falls_back_on_error))
+            chain.append((_address(entry, config, instance, metrics), entry.falls_back_on_error))
         elif entry.kind is EntryKind.DIRECT:
             log.warning(
                 "`direct` at the end of the upstream chain is left out: this gate fetches from module "
@@ -129,7 +151,7 @@ def _upstreams(config: Config, instance: str, metrics: Metrics) -> list[tuple[Up
     return chain
 
 
-def _upstream(entry: ProxyEntry, config: Config, instance: str, metrics: Metrics) -> Upstream:
+def _address(entry: ProxyEntry, config: Config, instance: str, metrics: Metrics) -> Upstream:
     if entry.url.startswith("file:"):
         return FileUpstream(entry.url)
     fetch = config.fetch
@@ -146,31 +168,50 @@ def _upstream(entry: ProxyEntry, config: Config, instance: str, metrics: Metrics
     return HTTPUpstream(entry.url, settings, instance=instance, observe=metrics.observe_upstream)
 
 
-def _checksums(config: Config) -> tuple[ChecksumDatabase, ChecksumMirror | None]:
-    return NoDatabase(), None
+def _checksums(parts: _Parts) -> Mirror | None:
+    """The mirror of the configured databases; None for `off`.
+
+    A database is asked through the chain's proxies where they carry it, as the go command does, unless
+    its specification names an address.
+    """
+    config = parts.config
+    mirrored: list[Mirrored] = []
+    for text in config.sumdb:
+        spec = parse_gosumdb(text)
+        if spec is None:
+            continue
+        direct = _address(ProxyEntry(EntryKind.PROXY, spec.direct_url), config, parts.instance, parts.metrics)
+        ways = [] if spec.url else [Candidate(each, any_error=fall) for each, fall in parts.upstreams]
+        parts.extra_upstreams.append(direct)
+        mirrored.append(Mirrored(spec, [*ways, Candidate(direct, proxy=False)]))
+    if not mirrored:
+        return None
+    return Mirror(
+        mirrored,
+        parts.store,
+        parts.ledger,
+        time.time,
+        private=",".join((*config.no_proxy, *config.no_sumdb)),
+        exempt=",".join(config.sumdb_exempt),
+    )
 
 
-def _stack(
-    config: Config,
-    store: BlobStore,
-    ledger: Ledger,
-    database: ChecksumDatabase,
-    observer: Observer,
-    upstreams: Sequence[tuple[Upstream, bool]],
-    metrics: Metrics,
-) -> ModuleSource:
+def _stack(parts: _Parts, database: ChecksumDatabase, observer: Observer) -> ModuleSource:
     """The way of one request, outermost wrapper last."""
+    config = parts.config
     private = ",".join(config.no_proxy)
 
     def is_private(path: ModulePath) -> bool:
         return match_prefix_patterns(private, path)
 
-    chain = ChainSource([Link(ProxySource(upstream), fall) for upstream, fall in upstreams])
+    chain = ChainSource([Link(ProxySource(upstream), fall) for upstream, fall in parts.upstreams])
     routes = Routes([Route(private, PrivateSource())] if private else [], chain)
-    verified = VerifiedSource(routes, database, ledger, clock=time.time, count=metrics.verification)
+    verified = VerifiedSource(
+        routes, database, parts.ledger, clock=time.time, count=parts.metrics.verification
+    )
     cached = CachedSource(
         verified,
-        store,
+        parts.store,
         CacheSettings(
             mutable_ttl=config.cache.mutable_ttl,
             remembered=Memory(
@@ -188,9 +229,7 @@ def _stack(
     return PrefetchSource(
         cached,
         cached.ensure,
-        PrefetchSettings(
-            concurrency=config.prefetch.concurrency, unused_bytes=config.prefetch.max_bytes
-        ),
+        PrefetchSettings(concurrency=config.prefetch.concurrency, unused_bytes=config.prefetch.max_bytes),
         clock=time.monotonic,
         private=is_private,
         watch=observer,
