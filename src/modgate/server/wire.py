@@ -200,7 +200,16 @@ class GateProtocol(HttpToolsProtocol):
             if hot is not None and self._can_send(hot):
                 self._hot = hot
                 return
+        self._check_head()
         super().on_headers_complete()
+
+    def _check_head(self) -> None:
+        """What llhttp lets pass, or notices only after the application would have started."""
+        if self.parser.get_http_version() not in {"1.1", "1.0"}:
+            raise ValueError("not HTTP/1.1 or HTTP/1.0")
+        for name, value in self.headers:
+            if name == b"transfer-encoding" and value.lower() != b"chunked":
+                raise ValueError("no such transfer coding")
 
     def on_body(self, body: bytes) -> None:
         """Part of a request body, which nothing here reads."""
