@@ -48,8 +48,7 @@ class DiskWriter:
     def __del__(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
-            if not self._over:
-                unlink(self._path)
+            unlink(self._path)
 
     @property
     def written(self) -> int:
@@ -171,7 +170,7 @@ class DiskWriter:
     async def _drop(self) -> None:
         self._dropped = True
         self._tail = bytearray()
-        if self._path:
+        if self._path or self._failure is not None:  # a thread may be making the file just now
             try:
                 await self._shell.run(self._drop_now)
             except ModgateError:
