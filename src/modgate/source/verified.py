@@ -2,7 +2,8 @@
 
 A `.mod` and a `.zip` must have the sums that the checksum database proves; a zip must keep Go's zip
 rules and carry the very go.mod that `.mod` serves. Where a module is exempt from the database, what
-this gate saw first stands, and a later difference is `Tampered`. The steps:
+this gate saw first stands, and a later difference is `Tampered`; a zip is the first sight of its go.mod
+as well. The steps:
 
 1. The sums are looked up beside the upstream's head, so the head of the answer leaves only when it
    is known what the bytes must hash to.
@@ -73,7 +74,8 @@ class VerifiedSource:
         answer.verified = sums.verified
 
         async def check(run: RunOverBody) -> Facts:
-            facts = await self._checked(run, version, sums)
+            h1, _ = await self._checked(run, version, sums)
+            facts = Facts(h1, sums.verified)
             self._count(sums.verified)
             self._record_soon(version, "zip", facts)
             return facts
@@ -115,29 +117,23 @@ class VerifiedSource:
             facts = await self._compare(version, "mod", dirhash.hash_go_mod(answer.body))
             answer.verified = facts.verified
             return answer
-        mod_h1, answer = await _both(self._mod_sum(ctx, version), self._inner.fetch(ctx, request))
-        try:
-            seen = await self._ledger.seen(version, "zip")
-        except ModgateError:
-            await close_body(answer)
-            raise
-        answer.verified = Verification.LOCAL if seen else Verification.NONE
+        recorded, answer = await _both(self._recorded(version), self._inner.fetch(ctx, request))
+        answer.verified = recorded.verified
 
         async def check(run: RunOverBody) -> Facts:
-            sums = Sums(seen.h1 if seen else "", mod_h1, Verification.LOCAL)
-            facts = await self._checked(run, version, sums)
-            return await self._compare(version, "zip", facts.h1)
+            h1, mod_h1 = await self._checked(run, version, recorded)
+            await self._compare(version, "mod", mod_h1)
+            return await self._compare(version, "zip", h1)
 
         answer.check = check
         return answer
 
-    async def _mod_sum(self, ctx: Context, version: ModuleVersion) -> str:
-        """The recorded sum of an exempt version's go.mod; fetched once where it was never asked."""
-        seen = await self._ledger.seen(version, "mod")
-        if seen is not None:
-            return seen.h1
-        answer = await self._exempt(ctx, Request(Kind.MOD, version.path, version.version), version)
-        return dirhash.hash_go_mod(await small_body(answer))
+    async def _recorded(self, version: ModuleVersion) -> Sums:
+        """What was seen first of an exempt version; sums that were never seen are empty."""
+        mod = await self._ledger.seen(version, "mod")
+        zipped = await self._ledger.seen(version, "zip")
+        verified = Verification.LOCAL if zipped else Verification.NONE
+        return Sums(zipped.h1 if zipped else "", mod.h1 if mod else "", verified)
 
     async def _compare(self, version: ModuleVersion, kind: str, h1: str) -> Facts:
         now = self._clock()
@@ -150,8 +146,8 @@ class VerifiedSource:
         self._count(verified)
         return Facts(h1, verified)
 
-    async def _checked(self, run: RunOverBody, version: ModuleVersion, sums: Sums) -> Facts:
-        """The zip rules, its h1, its go.mod: against the sums where they are known."""
+    async def _checked(self, run: RunOverBody, version: ModuleVersion, sums: Sums) -> tuple[str, str]:
+        """The h1 of a zip that keeps the rules and of its go.mod: equal to the sums that are known."""
         try:
             h1, mod_h1 = await run(lambda file: _zip_sums(version, file))
         except Invalid as error:
@@ -166,10 +162,10 @@ class VerifiedSource:
             self._count("refused")
             source = "the checksum database" if sums.verified is Verification.SUMDB else "what was seen first"
             raise _mismatch("zip", version, h1, sums.zip, source)
-        if mod_h1 != sums.mod:
+        if sums.mod and mod_h1 != sums.mod:
             self._count("refused")
             raise _mismatch("go.mod inside the zip", version, mod_h1, sums.mod, "the go.mod that is served")
-        return Facts(h1, sums.verified)
+        return h1, mod_h1
 
     def _record_soon(self, version: ModuleVersion, kind: str, facts: Facts) -> None:
         """Record beside the answer: the database's proof can be had again, so nobody waits for it."""
