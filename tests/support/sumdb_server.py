@@ -229,22 +229,31 @@ def serve(
     loop = asyncio.new_event_loop()
     ready: threading.Event = threading.Event()
     bound: list[int] = []
+    failed: list[Exception] = []
     stop = asyncio.Event()
 
     async def run() -> None:
-        runner = web.AppRunner(_application(db, delay, modules, stop), access_log=None)
+        runner = web.AppRunner(_application(db, delay, modules, stop), access_log=None, shutdown_timeout=0.2)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", port, backlog=1024, shutdown_timeout=0.2)
+        site = web.TCPSite(runner, "127.0.0.1", port, backlog=1024)
         await site.start()
         bound.append(runner.addresses[0][1])
         ready.set()
         await stop.wait()
         await runner.cleanup()
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
+    def work() -> None:
+        try:
+            loop.run_until_complete(run())
+        except Exception as error:
+            failed.append(error)
+            ready.set()
+
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    if not ready.wait(20):
-        raise RuntimeError("the test database did not start")
+    ready.wait()
+    if failed:
+        raise RuntimeError("the test database did not start") from failed[0]
     base = f"http://127.0.0.1:{bound[0]}"
     url = f"{base}/db"
     try:

@@ -16,7 +16,7 @@ from modgate.checksumdb.alarms import Alarms
 from modgate.checksumdb.bounded import Bounded
 from modgate.checksumdb.driver import STORE_ONLY, Driver
 from modgate.checksumdb.remote import Candidate, Remote
-from modgate.errors import Absent, ModgateError, Tampered
+from modgate.errors import Absent, ModgateError, Tampered, Unavailable
 from modgate.model.answer import Verification
 from modgate.model.checksums import Sums
 from modgate.sumdb.client import Client
@@ -154,12 +154,12 @@ class Database:
 
     async def _refresh(self) -> None:
         self._asked, self._good_for = self._clock(), self._timing.retry
-        since = self._head_since
-        head = await self._client.merge(await self._driver.read_remote("latest"))
-        self._good_for = self._timing.latest_ttl
-        view = self._client.head
-        if head.tree.n < view.tree.n and self._clock() - since > self._timing.rollback_grace:
+        message = await self._driver.read_remote("latest")
+        head, view = self._client.open(message), self._client.head
+        if head.tree.n < view.tree.n and self._clock() - self._head_since > self._timing.rollback_grace:
             self._alarms.alert("sumdb-rollback", _rollback(self.name, head, view))
+        await self._client.merge(message)
+        self._good_for = self._timing.latest_ttl
 
     def _fresh(self, seconds: float) -> bool:
         return 0 <= self._clock() - self._asked < seconds
@@ -179,7 +179,10 @@ class Database:
             task = asyncio.create_task(self._watched(work(*args)), context=context)
             task.add_done_callback(lambda done: self._landed(key, done))
             self._flights[key] = task
-        result: T = await asyncio.shield(task)
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise Unavailable("stopping", where=self.name, kind="stopping")
+        result: T = task.result()
         return result
 
     def _landed(self, key: tuple[str, bool], task: asyncio.Task[Any]) -> None:

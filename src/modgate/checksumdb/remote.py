@@ -106,10 +106,6 @@ class Shared:
         self._get = get
         self._held: OrderedDict[str, asyncio.Task[bytes]] = OrderedDict()
 
-    async def get(self, path: str) -> bytes:
-        """The answer. Raises what the request raises; failures are not held."""
-        return await asyncio.shield(self._task(path))
-
     async def get_many(self, paths: Sequence[str]) -> list[bytes | ModgateError]:
         """The answers, asked for at once; an item that fails is the error."""
         tasks = [self._task(path) for path in paths]

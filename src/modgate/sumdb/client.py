@@ -107,16 +107,23 @@ class Client:
         await self._ops.write_cache([*tiles.files(self.name), (f"{self.name}/{file}", record.body)])
         return record
 
+    def open(self, message: bytes) -> Head:
+        """The head that a signed message holds, not yet compared with the view.
+
+        Raises Tampered (it is not signed), Unavailable (it is no such message).
+        """
+        try:
+            return self._open(message)
+        except Invalid as error:
+            raise self._nonsense("latest", error) from error
+
     async def merge(self, message: bytes) -> Head:
         """Bring a signed head into the view: follow it if it is newer, else check it.
 
         Returns the head that the message holds. Raises Tampered (not signed, a fork), Unavailable.
         """
         await self.start()
-        try:
-            head = self._open(message)
-        except Invalid as error:
-            raise self._nonsense("latest", error) from error
+        head = self.open(message)
         if head.tree.n > self._head.tree.n:
             await self._reach(head, head.tree.n)
         await self._check_past(head)
@@ -242,23 +249,22 @@ class Client:
     async def _read(self, tree: Tree, indexes: Sequence[int]) -> _Tiles:
         """Read tiles of a tree and prove them. Raises Unavailable, Tampered."""
         needed = plan(tree, indexes, self._height)
-        data = [await self._kept(tile) for tile in needed.tiles]
-        kept = [i for i, item in enumerate(data) if item is not None]
-        got = await self._fill(needed, data)
+        kept = [await self._kept(tile) for tile in needed.tiles]
+        data = await self._fill(needed, kept)
         try:
-            return _Tiles(needed, got, self._check(needed, got))
+            return _Tiles(needed, data, self._check(needed, data))
         except (Tampered, Unavailable):
-            if not kept:
-                raise
-        # What we keep may have rotted: fetch those tiles anew and see which were wrong.
-        fresh: list[bytes | None] = list(got)
-        for i in kept:
-            fresh[i] = None
-        proved = await self._fill(needed, fresh)
-        tiles = _Tiles(needed, proved, self._check(needed, proved))
-        for i in kept:
-            if proved[i] != got[i]:
-                await self._drop(needed.tiles[i])
+            self._distrust(needed)
+        # What we keep may have rotted, or an answer that was held for sharing be wrong: all anew, once.
+        proved = await self._fill(needed, [None] * len(kept))
+        try:
+            tiles = _Tiles(needed, proved, self._check(needed, proved))
+        except (Tampered, Unavailable):
+            self._distrust(needed)
+            raise
+        for tile, before, now in zip(needed.tiles, kept, proved, strict=True):
+            if before is not None and before != now:
+                await self._drop(tile)
         return tiles
 
     async def _kept(self, tile: Tile) -> bytes | None:
@@ -308,11 +314,7 @@ class Client:
         try:
             return needed.hashes(data)
         except WrongSize as error:
-            self._distrust(needed)
             raise Unavailable(f"not a tile: {error.what}", where=self.name, kind="bad-answer") from error
-        except Tampered:
-            self._distrust(needed)
-            raise
 
     def _distrust(self, needed: Plan) -> None:
         self._ops.distrust([t.path() for tile in needed.tiles for t in (tile, tile.full())])
