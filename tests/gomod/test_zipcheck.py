@@ -85,13 +85,29 @@ def test_a_file_that_ends_before_its_size_is_damaged() -> None:
         modzip.check_zip(VERSION, io.BytesIO(data[:-1]), size=len(data))
 
 
+def test_a_file_that_shrinks_while_it_is_read_is_damaged() -> None:
+    class Shrinking(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return b"" if self.tell() == 1 << 20 else super().read(size)
+
+    data = forge(Part("f", bytes(3 << 20), method=0))
+    with pytest.raises(Unavailable, match="cut short"):
+        modzip.check_zip(VERSION, Shrinking(data))
+
+
 def test_a_failing_disk_is_unavailable() -> None:
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:
             raise OSError(5, "Input/output error", size)
 
-    with pytest.raises(Unavailable, match="Input/output error"):
-        modzip.check_zip(VERSION, Broken(), size=100)
+        def seek(self, offset: int, whence: int = 0, /) -> int:
+            if whence == 2:
+                raise OSError(5, "Input/output error", offset)
+            return super().seek(offset, whence)
+
+    for size in (100, None):
+        with pytest.raises(Unavailable, match="Input/output error"):
+            modzip.check_zip(VERSION, Broken(), size=size)
 
 
 def test_a_zip_cut_anywhere_is_refused() -> None:
@@ -110,6 +126,19 @@ def test_too_many_entries_are_refused() -> None:
     count = ((MAX_ENTRIES + 1) & 0xFFFF).to_bytes(2, "little")
     data = forge(one, end=b"")[:start] + directory + b"PK\x05\x06" + bytes(4) + count * 2 + size + bytes(2)
     with pytest.raises(Invalid, match="too many entries"):
+        check(data)
+
+
+def test_a_directory_above_its_limit_is_refused_before_it_is_read() -> None:
+    size = (64 << 20) + 1
+    with pytest.raises(Invalid, match="directory is too large"):
+        check(bytes(size) + b"PK\x05\x06" + bytes(8) + size.to_bytes(4, "little") + bytes(6))
+
+
+def test_deep_paths_cost_no_more_than_their_letters() -> None:
+    deep = "/".join("a" * 20_000)
+    data = forge(*(Part(f"{number}/{deep}", method=0) for number in range(40)))
+    with pytest.raises(Invalid, match="too many files and folders"):
         check(data)
 
 

@@ -231,6 +231,15 @@ ENDS: dict[str, Case] = {
     "a huge zip64 size": _bad("too large", GO.lie(size=ALL_BITS, extra=pack("<2HQ", 1, 8, 1 << 63))),
     "nothing": Case(b"", "damaged", "not a zip"),
     "a web page": Case(b"<!doctype html><title>502</title>" * 9, "damaged", "not a zip"),
+    "half an entry in the directory": Case(
+        b"PK\x01\x02half" + pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, 8, 0, 0), "damaged", "cut short"
+    ),
+    "a name that is longer than the directory": Case(
+        forge(MOD).replace(pack("<3H", 27, 0, 0), pack("<3H", 28, 0, 0)),
+        "damaged",
+        "cut short",
+        go=True,
+    ),
     "a directory cut off": Case(forge(MOD, GO)[:-30], "damaged", "not a zip"),
     "an end cut off": Case(forge(MOD, GO, comment=b"longer than that")[:-3], "damaged", "comment"),
     "a directory overwritten": Case(forge(MOD).replace(b"PK\x01\x02", b"XX\x01\x02"), "damaged", "signature"),

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from modgate.errors import Invalid, ModgateError
-from modgate.gomod import module
 from modgate.gomod.dirhash import hash1
 from modgate.gomod.texts import shown
 from modgate.gomod.zipformat import (
@@ -87,7 +86,7 @@ def check_zip(version: ModuleVersion, f: BinaryIO, *, size: int | None = None) -
     """
     try:
         if size is None:
-            size = f.seek(0, 2)
+            size = _size(f)
         if size > MAX_ZIP_FILE:
             raise Invalid(f"module zip is too large ({size} bytes; limit is {MAX_ZIP_FILE} bytes)")
         window = Window(f, size)
@@ -99,6 +98,13 @@ def check_zip(version: ModuleVersion, f: BinaryIO, *, size: int | None = None) -
         raise
     files = sum(not item.is_dir for item in named)
     return ZipFacts(hash1(hashes), go_mod, files, unpacked)
+
+
+def _size(f: BinaryIO) -> int:
+    try:
+        return f.seek(0, 2)
+    except (OSError, ValueError) as err:
+        raise damaged(f"zip cannot be read: {err}") from err
 
 
 def _check_names(prefix: str, directory: Directory) -> tuple[list[_Named], int]:
@@ -123,9 +129,10 @@ def _check_names(prefix: str, directory: Directory) -> tuple[list[_Named], int]:
                 raise Invalid(f"folder {_name(entry)} has content")
             # The prefix itself may stand there as a folder.
             if len(full) > skip:
-                _check_path(name, collisions, is_dir=True)
+                collisions.check(name, is_dir=True)
         else:
-            base = _check_path(name, collisions, is_dir=False)
+            collisions.check(name, is_dir=False)
+            base = name[name.rfind("/") + 1 :]
             if len(base) == 6 and equal_fold(base, "go.mod"):
                 _check_go_mod_name(name, base)
                 is_go_mod = True
@@ -138,15 +145,6 @@ def _check_names(prefix: str, directory: Directory) -> tuple[list[_Named], int]:
                 raise Invalid(f"{_name(entry)} is compressed in a way that Go does not know")
         found.append(_Named(entry, full, is_dir, is_go_mod))
     return found, total
-
-
-def _check_path(name: str, collisions: Collisions, *, is_dir: bool) -> str:
-    """Refuse a bad or colliding path; returns its last element."""
-    parent, slash, base = name.rpartition("/")
-    # The rules of CheckFilePath hold for each element alone, and the parent has passed before.
-    module.check_file_path(base if slash and collisions.has_folder(parent) else name)
-    collisions.check(name, is_dir=is_dir)
-    return base
 
 
 def _check_go_mod_name(name: str, base: str) -> None:

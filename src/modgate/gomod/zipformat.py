@@ -149,8 +149,8 @@ def read_directory(window: Window) -> Directory:
     if start + size != end_at:
         # Also what a zip with something in front of it looks like: all offsets are too small.
         raise Invalid("data stands before, or between, the parts of the zip that its directory knows")
-    if size > MAX_DIRECTORY or count > MAX_ENTRIES:
-        raise Invalid(f"zip has too many entries (at most {MAX_ENTRIES}, in {MAX_DIRECTORY} bytes)")
+    if size > MAX_DIRECTORY:
+        raise Invalid(f"zip directory is too large ({size} bytes; limit is {MAX_DIRECTORY} bytes)")
     directory = b"".join(window.pieces(start, size))
     entries: list[Entry] = []
     at = 0
@@ -263,8 +263,6 @@ def data_start(window: Window, entry: Entry, limit: int) -> int:
     comes next; Unavailable where there is no header.
     """
     name_at = entry.offset + _LOCAL.size
-    if name_at > limit:
-        raise Invalid(f"{_shown(entry.name)} overlaps another entry or the directory")
     (signature, _, flags, method, _, _, crc32, compressed, size, name_size, extra_size) = _LOCAL.unpack(
         window.read(entry.offset, _LOCAL.size)
     )

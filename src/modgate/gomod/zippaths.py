@@ -11,11 +11,13 @@ import re
 from typing import Final
 
 from modgate.errors import Invalid
+from modgate.gomod import module
 from modgate.gomod.texts import shown
 
 __all__ = [
     "MAX_GO_MOD",
     "MAX_LICENSE",
+    "MAX_NAMES",
     "MAX_ZIP_FILE",
     "Collisions",
     "equal_fold",
@@ -31,6 +33,9 @@ MAX_GO_MOD: Final = 16 << 20
 
 MAX_LICENSE: Final = 16 << 20
 """Bytes that the LICENSE in the module's root may have."""
+
+MAX_NAMES: Final = 1 << 19
+"""Files and folders that a module may have together: more than any published one has."""
 
 # What go/version.IsValid accepts after "go", except the bare major version, which no go.mod can hold.
 _GO_VERSION: Final = re.compile(
@@ -94,38 +99,71 @@ def _is_at_least_go124(go_version: str) -> bool:
     return (len(major), major) > (1, "1") or (major == "1" and (len(minor), minor) >= (2, "24"))
 
 
-class Collisions:
-    """The names seen so far: refuses a name that some file system could not hold beside them."""
+_Folder = dict[str, tuple[str, "_Folder | None"]]
+"""What stands in a folder: folded name -> (name as spelled, its content; None for a file)."""
 
-    __slots__ = ("_folders", "_seen")
+
+class Collisions:
+    """The names seen so far: refuses a name that is bad, or that some file system could not hold beside them.
+
+    Every element of every path is judged and kept once, so that thousands of deep paths cost no
+    more than their letters.
+    """
+
+    __slots__ = ("_count", "_known", "_root")
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[str, bool]] = {}
-        self._folders: set[str] = set()
-
-    def has_folder(self, path: str) -> bool:
-        """Whether this very spelling was entered as a folder, or as a parent of something."""
-        return path in self._folders
+        self._root: _Folder = {}
+        self._known: dict[str, _Folder] = {}
+        self._count = 0
 
     def check(self, path: str, *, is_dir: bool) -> None:
-        """Enter a clean relative path and its parents.
+        """Enter a relative path and its parents.
 
-        Raises Invalid where it equals another name but for case, is a file and a folder at once, or
-        is a file for the second time. A folder may be entered any number of times.
+        Raises Invalid where an element breaks the rules of `module.check_file_path`, or equals
+        another name but for case, or is a file and a folder at once, or a file for the second time.
+        A folder may be entered any number of times.
         """
-        while path:
-            if is_dir and path in self._folders:
-                return
-            key = str_to_fold(path)
-            other = self._seen.get(key)
-            if other is None:
-                self._seen[key] = (path, is_dir)
-            elif other[0] != path:
-                raise Invalid(f"case-insensitive file name collision: {shown(other[0])} and {shown(path)}")
-            elif other[1] != is_dir:
+        parent, slash, base = path.rpartition("/")
+        folder = self._known.get(parent) if slash else self._root
+        if folder is None:
+            folder = self._root
+            for element in parent.split("/"):
+                folder = self._enter_folder(folder, element, path)
+            self._known[parent] = folder
+        if is_dir:
+            self._enter_folder(folder, base, path)
+        elif not self._is_new(folder, base, None):
+            spelled, content = folder[str_to_fold(base)]
+            _refuse_unless_same(spelled, base, path)
+            if content is not None:
                 raise Invalid(f"entry {shown(path)} is both a file and a directory")
-            else:
-                raise Invalid(f"multiple entries for file {shown(path)}")
-            if is_dir:
-                self._folders.add(path)
-            path, is_dir = path.rpartition("/")[0], True
+            raise Invalid(f"multiple entries for file {shown(path)}")
+
+    def _enter_folder(self, folder: _Folder, element: str, path: str) -> _Folder:
+        new: _Folder = {}
+        if self._is_new(folder, element, new):
+            return new
+        spelled, content = folder[str_to_fold(element)]
+        _refuse_unless_same(spelled, element, path)
+        if content is None:
+            raise Invalid(f"{shown(element)} in {shown(path)} is both a file and a directory")
+        return content
+
+    def _is_new(self, folder: _Folder, element: str, content: _Folder | None) -> bool:
+        key = str_to_fold(element)
+        if key in folder:
+            return False
+        module.check_file_path(element)
+        self._count += 1
+        if self._count > MAX_NAMES:
+            raise Invalid(f"too many files and folders (at most {MAX_NAMES})")
+        folder[key] = (element, content)
+        return True
+
+
+def _refuse_unless_same(spelled: str, element: str, path: str) -> None:
+    if spelled != element:
+        raise Invalid(
+            f"case-insensitive file name collision: {shown(spelled)} and {shown(element)} in {shown(path)}"
+        )
