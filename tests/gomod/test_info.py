@@ -77,6 +77,10 @@ def test_a_version_of_another_major_version_is_a_broken_answer(version: str) -> 
         parse_info(json.dumps({"Version": version}).encode(), asked=None, path=PATH)
 
 
+def test_the_longest_info_that_is_read() -> None:
+    assert parse_info(b'{"Version":"v1.0.0"}'.ljust(MAX_INFO), asked=None) == Info(V1)
+
+
 def test_a_lone_surrogate_does_not_break_writing() -> None:
     info = parse_info(b'{"Version":"v1.0.0","Origin":{"Ref":"\\ud800"}}', asked=None)
     assert parse_info(encode_info(info), asked="v1.0.0").version == "v1.0.0"

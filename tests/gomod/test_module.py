@@ -86,6 +86,7 @@ def test_check_refuses_what_is_not_canonical(version: str) -> None:
     [
         ("v2.0.0+incompatible", "", True),
         ("v2.0.0", "", True),
+        ("v1.0.0", "", True),
         ("v1.0.0+incompatible", "", False),
         ("v0.1.0+incompatible", "", False),
         ("v2.0.0+incompatible", "/v2", False),
@@ -98,6 +99,14 @@ def test_incompatible_is_for_v2_and_above_of_a_path_without_major_version(
     assert module.may_be_incompatible(version, path_major) == possible
 
 
+@pytest.mark.parametrize(
+    ("path_major", "matches"),
+    [(".v1", True), (".v1-unstable", True), ("", True), (".v2", False), ("/v2", False), (".v0", True)],
+)
+def test_old_pseudo_versions_below_v1_are_for_gopkg_in_alone(path_major: str, matches: bool) -> None:
+    assert module.match_path_major("v0.0.0-20160102150405-abcdef123456", path_major) == matches
+
+
 def test_the_major_version_of_a_path() -> None:
     assert [module.path_major_prefix(major) for major in ("", "/v2", ".v1", ".v3-unstable")] == [
         "",
@@ -105,6 +114,44 @@ def test_the_major_version_of_a_path() -> None:
         "v1",
         "v3",
     ]
+
+
+@pytest.mark.parametrize(
+    ("version", "path_major", "says"),
+    [
+        ("v2.0.0", "", "should be v0 or v1, not"),
+        ("v1.0.0", "/v2", "should be v2, not"),
+        ("x", "/v2", "no version"),
+    ],
+)
+def test_an_error_names_the_major_version_that_the_path_calls_for(
+    version: str, path_major: str, says: str
+) -> None:
+    with pytest.raises(Invalid, match=says):
+        module.check_path_major(version, path_major)
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("", "empty string"),
+        ("x.y//z", "double slash"),
+        ("x.y/z/", "trailing slash"),
+        ("x.y/../z", 'invalid path element ".."'),
+        ("x.y/\udcff", "invalid UTF-8"),
+        ("/x.y", "empty path element"),
+    ],
+)
+def test_an_error_names_the_fault_of_a_path(path: str, says: str) -> None:
+    with pytest.raises(Invalid, match=says):
+        module.check_path(path)
+
+
+def test_an_error_tells_a_version_from_a_form_of_one() -> None:
+    with pytest.raises(Invalid, match="not a semantic version"):
+        module.check("x.y/z", "1.0.0")
+    with pytest.raises(Invalid, match="not canonical"):
+        module.check("x.y/z", "v1.0")
 
 
 def test_an_error_cuts_and_cleans_what_it_shows() -> None:

@@ -207,6 +207,11 @@ def test_a_text_reflects_little_and_nothing_that_a_terminal_obeys(url: str) -> N
         assert "secret" not in str(caught.value)
 
 
+def test_an_empty_element_is_named() -> None:
+    with pytest.raises(Invalid, match="empty element"):
+        parse("/x.y//z/@latest")
+
+
 def test_the_longest_path_that_is_read() -> None:
     longest = "x.y/" + "a" * (protocol.MAX_PATH - len("x.y//@latest")) + "/@latest"
     assert parse(longest).kind is Kind.LATEST

@@ -33,6 +33,10 @@ def test_a_list_keeps_to_the_major_version_of_its_path() -> None:
     assert parse_list(b"v1.0.0\nv2.1.0\nv3.0.0\nv2.0.0+incompatible", path) == ("v2.1.0",)
 
 
+def test_the_longest_list_that_is_read() -> None:
+    assert parse_list(b"v1.0.0".ljust(MAX_LIST), PATH) == ("v1.0.0",)
+
+
 def test_versions_stand_one_a_line() -> None:
     assert encode_list(["v1.0.0", "v1.1.0"]) == b"v1.0.0\nv1.1.0\n"
     assert encode_list([]) == b""

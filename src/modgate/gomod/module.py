@@ -58,7 +58,7 @@ _WINDOWS_NAMES = frozenset(
 
 
 def _is_letter(char: str) -> bool:
-    return ord(char) >= 0x80 and unicodedata.category(char).startswith("L")
+    return unicodedata.category(char).startswith("L")
 
 
 def _element_fault(element: str, kind: _Kind) -> str:
