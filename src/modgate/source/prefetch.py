@@ -1,4 +1,5 @@
-"""Fetching ahead: a `.mod` that is asked for announces its zip, its `.info` and the `.mod`s it requires.
+"""Fetching ahead: a `.mod` that is asked for announces its zip, its `.info` and, where go loads the graph
+behind it (before go 1.17), the `.mod`s it requires.
 
 For a download this is true in most cases, and the go command asks with few requests at a time, so the
 wait for a far upstream is spent before it is felt. Not announced: zips of versions that the same
@@ -10,6 +11,7 @@ anything that is private. Bounded in number and in bytes that nobody asked for a
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict, deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -110,10 +112,12 @@ class PrefetchSource:
 
     def _announce_required(self, ctx: Context, go_mod: bytes) -> None:
         try:
-            required = modfile.parse_lax(go_mod).require
+            parsed = modfile.parse_lax(go_mod)
         except Invalid:
             return
-        for require in required:
+        if _lists_all(parsed.go):
+            return
+        for require in parsed.require:
             try:
                 version = module.check(require.path, require.version)
             except Invalid:
@@ -197,6 +201,12 @@ class PrefetchSource:
         if size is not None:
             self._unused_bytes -= size
             self._watch.prefetched("used", size)
+
+
+def _lists_all(go: str) -> bool:
+    """True from go 1.17 on: such a go.mod lists all its build needs, and no graph is loaded behind it."""
+    match = re.match(r"(\d+)\.(\d+)", go)
+    return match is not None and (int(match[1]), int(match[2])) >= (1, 17)
 
 
 def _keep(kept: OrderedDict[K, V], key: K, value: V) -> None:
