@@ -9,7 +9,7 @@ strconv.Unquote.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, cast
 
 from modgate.errors import Invalid
 from modgate.gomod.texts import shown
@@ -38,11 +38,19 @@ class Token(NamedTuple):
     end_line: int
 
 
-_BLANK = re.compile(r"[ \t\r]+")
-_COMMENT = re.compile(r"//[^\n]*\n?")
-_STRING = re.compile(r'"(?:[^"\\\n]++|\\.)*+"|`[^`\n]*+`', re.DOTALL)
-# Printable ASCII without space ( ) [ ] { } and comma; beyond ASCII, what is printable.
-_WORD = re.compile(r"(?:[!-'*+\-.0-Z\\^-z|~\x80-\U0010ffff]++|/(?![/*]))++")
+# A word is printable ASCII without space ( ) [ ] { } and comma, and what is printable beyond ASCII.
+_TOKEN = re.compile(
+    r"""[ \t\r]*+(?:
+      (?P<eol>\n)
+    | (?P<punctuation>[()\[\]{},])
+    | (?P<comment>//[^\n]*+\n?)
+    | (?P<string>"(?:[^"\\\n]++|\\.)*+"|`[^`\n]*+`)
+    | (?P<word>(?:[!#-'*+\-.0-Z\\^_a-z|~\x80-\U0010ffff]|/(?![/*]))
+               (?:[!-'*+\-.0-Z\\^-z|~\x80-\U0010ffff]++|/(?![/*]))*+)
+    | (?P<eof>\Z)
+    )""",
+    re.DOTALL | re.VERBOSE,
+)
 
 
 def tokens(text: str, name: str) -> Iterator[Token]:
@@ -50,45 +58,37 @@ def tokens(text: str, name: str) -> Iterator[Token]:
     at = 0
     line = 1
     while True:
-        blank = _BLANK.match(text, at)
-        if blank is not None:
-            at = blank.end()
-        if at == len(text):
-            yield Token("eof", "", line, line)
-            return
-        kind, end = _next(text, at, f"{name}:{line}")
-        word = text[at:end]
-        start_line = line
-        line += word.count("\n")
-        if kind in {"comment", "suffix"}:
-            word = word.removesuffix("\n")
-            if end - at > len(word):
-                word = word.removesuffix("\r")
-        yield Token(kind, word, start_line, line)
-        at = end
-
-
-def _next(text: str, at: int, where: str) -> tuple[TokenKind, int]:
-    char = text[at]
-    if char == "\n":
-        return "eol", at + 1
-    if char in "()[]{},":
-        return "punctuation", at + 1
-    if char in {'"', "`"}:
-        match = _STRING.match(text, at)
+        match = _TOKEN.match(text, at)
         if match is None:
-            raise Invalid("string does not end on its line", where=where)
-        return "string", match.end()
-    if (match := _COMMENT.match(text, at)) is not None:
-        before = text[text.rfind("\n", 0, at) + 1 : at]
-        return ("suffix" if before.strip(GO_SPACE) else "comment"), match.end()
-    match = _WORD.match(text, at)
-    end = at if match is None else match.end()
-    if text.startswith("/*", end):
-        raise Invalid("mod files must use // comments (not /* */ comments)", where=where)
-    if match is None or not match[0].isprintable():
-        raise Invalid(f"unexpected input character in {shown(text[at : max(end, at + 1)])}", where=where)
-    return "word", end
+            raise _unexpected(text, at, f"{name}:{line}")
+        kind = cast("TokenKind", match.lastgroup)
+        word = match[kind]
+        start_line = line
+        at = match.end()
+        if kind == "comment":
+            begin = match.start("comment")
+            if text[text.rfind("\n", 0, begin) + 1 : begin].strip(GO_SPACE):
+                kind = "suffix"
+            if word.endswith("\n"):
+                line += 1
+                word = word[:-1].removesuffix("\r")
+        elif kind == "word":
+            if text.startswith("/*", at) or not word.isprintable():
+                raise _unexpected(text, match.start("word"), f"{name}:{line}")
+        elif kind != "punctuation":
+            line += word.count("\n")
+        yield Token(kind, word, start_line, line)
+        if kind == "eof":
+            return
+
+
+def _unexpected(text: str, at: int, where: str) -> Invalid:
+    rest = text[at : text.find("\n", at) + 1 or None].strip(" \t\r\n")
+    if rest[:1] in {'"', "`"}:
+        return Invalid("string does not end on its line", where=where)
+    if "/*" in rest:
+        return Invalid("mod files must use // comments (not /* */ comments)", where=where)
+    return Invalid(f"unexpected input character in {shown(rest)}", where=where)
 
 
 _SIMPLE_ESCAPES: Final = {
