@@ -17,7 +17,6 @@ Nothing waits for a client for ever: see `Limits`.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import sys
@@ -28,6 +27,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from uvicorn._types import ASGI3Application
@@ -81,8 +81,19 @@ class Shared:
     status_line: bytes = b"HTTP/1.1 200 OK\r\n"
 
 
+class _NoEvent:
+    """For nobody waits for the request body of an answer that needs none."""
+
+    def set(self) -> None:
+        """Nothing."""
+
+
 class _FileCycle:
     """A file on its way out; stands where uvicorn expects the request that is being answered."""
+
+    __slots__ = ("at", "body", "disconnected", "file", "keep_alive", "more_body", "response_complete", "size")
+
+    message_event = _NoEvent()
 
     def __init__(self, file: OpenFile, size: int) -> None:
         self.file = file
@@ -93,7 +104,6 @@ class _FileCycle:
         self.keep_alive = True
         self.body = b""
         self.more_body = False
-        self.message_event = asyncio.Event()
 
 
 class GateProtocol(HttpToolsProtocol):
@@ -323,10 +333,13 @@ class GateProtocol(HttpToolsProtocol):
             return
         self._end_file()
         cycle.response_complete = True
-        if cycle.keep_alive:
+        if not cycle.keep_alive:
+            self.transport.close()
+        elif self.pipeline:
             self.on_response_complete()
         else:
-            self.transport.close()
+            self.flow.resume_reading()
+            self._since = self._shared.monotonic()
 
     def _end_file(self) -> None:
         """No more of the file will be sent."""
