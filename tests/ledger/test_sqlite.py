@@ -290,7 +290,7 @@ def test_nothing_warns_at_exit(path: Path) -> None:
         "asyncio.run(main())\n"
     )
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", code, str(path)],
+        [sys.executable, "-W", "error", "-c", code, str(path)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -519,7 +519,7 @@ def test_nothing_of_the_store_warns_at_exit(root: Path) -> None:
         "asyncio.run(main())\n"
     )
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", code, str(root)],
+        [sys.executable, "-W", "error", "-c", code, str(root)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -8,7 +8,8 @@ for the lock instead of failing half way. Writes go in groups (see `groupcommit`
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from sqlalchemy import event, insert, select, tuple_, update
@@ -72,6 +73,10 @@ class SqliteLedger:
         Raises:
             Unavailable: The file cannot be opened, is locked, corrupt, or of a newer modgate.
         """
+        try:
+            await asyncio.to_thread(_touch, path, busy_timeout)
+        except FOREIGN as error:
+            raise explain(error, str(path)) from error
         url = URL.create("sqlite+aiosqlite", database=str(path))
         engine = create_async_engine(url, connect_args={"timeout": busy_timeout})
         event.listen(engine.sync_engine, "connect", _prepare)
@@ -269,6 +274,13 @@ class SqliteLedger:
             raise
         except FOREIGN as error:
             raise explain(error, str(self._path)) from error
+
+
+def _touch(path: Path, busy_timeout: float) -> None:
+    """Meet a hopeless file before the pool does: aiosqlite leaves a thread behind when it cannot connect."""
+    with closing(sqlite3.connect(path, timeout=busy_timeout)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("SELECT count(*) FROM sqlite_master")
 
 
 def _prepare(connection: Any, _record: Any) -> None:
