@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -41,7 +42,8 @@ def test_a_cold_build_verifies_and_a_warm_one_asks_the_upstream_nothing(furnishe
     furnished.upstream.reset()
     second = furnished.client(gate)
     second.module(ROOT)
-    (second.work / "go.sum").write_text((first.work / "go.sum").read_text(encoding="utf-8"), encoding="utf-8")
+    for name in ("go.mod", "go.sum"):
+        shutil.copyfile(first.work / name, second.work / name)
     second.run("build", "./...")
     second.run("mod", "verify")
     assert furnished.upstream.total() == 0
@@ -122,7 +124,7 @@ def test_prefix_and_comparison_queries_work_on_the_list(furnished: Stage, query:
     client = furnished.client(furnished.gate())
     client.module()
     done = client.run("list", "-m", "-retracted", f"example.test/leaf@{query}")
-    assert done.stdout.split() == ["example.test/leaf", version]
+    assert done.stdout.split()[:2] == ["example.test/leaf", version]
 
 
 def test_install_builds_a_command_from_outside_any_module(furnished: Stage) -> None:
@@ -183,7 +185,7 @@ def test_a_toolchain_travels_as_a_module_and_is_verified(stage: Stage) -> None:
             version,
             built.info,
             built.mod,
-            make_zip({prefix + "bin/go": script, prefix + "VERSION": b"go1.99.0\n"}),
+            make_zip({prefix + "bin/go": script, prefix + "pkg/tool/linux_amd64/x": b"x"}),
         )
     )
     stage.seal()

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Stage
+    from tests.support.gate import Gate
 
 LEAF = "/example.test/leaf/@v/v1.0.0"
+FORBID = {"Disable-Module-Fetch": "true"}
+
+
+def _store(gate: Gate, url: str) -> bytes:
+    """Ask, and wait until it stands in the store: verified bytes leave before they are on the disk."""
+    body = gate.ask(url).body
+    deadline = time.monotonic() + 20
+    while gate.ask(url, headers=FORBID).status != 200:
+        assert time.monotonic() < deadline, url
+        time.sleep(0.02)
+    return body
 
 
 def test_types_and_caching_say_what_an_object_is(furnished: Stage) -> None:
@@ -37,6 +50,7 @@ def test_ranges_and_validators_work_on_what_is_stored(furnished: Stage) -> None:
     right = furnished.world.modules["example.test/leaf", "v1.0.0"].zip
     first = gate.ask(f"{LEAF}.zip", headers={"Range": "bytes=10-19"})
     assert (first.status, first.body) == (200, right), "a cold range gets the whole"
+    _store(gate, f"{LEAF}.zip")
     part = gate.ask(f"{LEAF}.zip", headers={"Range": "bytes=10-19"})
     assert (part.status, part.body) == (206, right[10:20])
     assert part.headers["content-range"] == f"bytes 10-19/{len(right)}"
@@ -56,22 +70,21 @@ def test_head_answers_without_a_body_and_stores_nothing(furnished: Stage) -> Non
     cold = gate.ask(f"{LEAF}.zip", method="HEAD")
     assert (cold.status, cold.body) == (200, b"")
     assert furnished.upstream.gets(f"{LEAF}.zip") == 0
-    assert gate.ask(f"{LEAF}.zip", headers={"Disable-Module-Fetch": "true"}).status == 404
-    gate.ask(f"{LEAF}.zip")
+    assert gate.ask(f"{LEAF}.zip", headers=FORBID).status == 404
+    _store(gate, f"{LEAF}.zip")
     warm = gate.ask(f"{LEAF}.zip", method="HEAD")
     assert warm.headers["content-length"] == str(len(right))
 
 
 def test_a_forbidden_fetch_is_answered_from_the_store_alone(furnished: Stage) -> None:
     gate = furnished.gate()
-    forbid = {"Disable-Module-Fetch": "true"}
     for url in (f"{LEAF}.mod", f"{LEAF}.zip", "/example.test/leaf/@v/list", "/example.test/leaf/@latest"):
-        assert gate.ask(url, headers=forbid).status == 404, url
+        assert gate.ask(url, headers=FORBID).status == 404, url
         assert gate.ask("/cached-only" + url).status == 404, url
     assert furnished.upstream.total() == 0
     for url in (f"{LEAF}.mod", f"{LEAF}.zip", "/example.test/leaf/@v/list", "/example.test/leaf/@latest"):
-        wanted = gate.ask(url).body
-        assert gate.ask(url, headers=forbid).body == wanted, url
+        wanted = _store(gate, url)
+        assert gate.ask(url, headers=FORBID).body == wanted, url
         assert gate.ask("/cached-only" + url).body == wanted, url
 
 

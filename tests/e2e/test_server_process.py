@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import subprocess
@@ -34,8 +35,9 @@ def test_a_store_in_memory_leaves_nothing_on_disk(furnished: Stage) -> None:
     furnished.upstream.kill()
     assert gate.ask(ZIP).body == right
     gate.stop()
-    left = [file.name for file in (furnished.folder / "gate1").rglob("*") if file.is_file()]
-    assert left == ["modgate.toml"]
+    left = {file for file in (furnished.folder / "gate1").rglob("*") if file.is_file()}
+    # The go command, asked for its settings, counts that in the home folder.
+    assert {file.name for file in left if "telemetry" not in file.parts} == {"modgate.toml"}
 
 
 @pytest.mark.go
@@ -160,12 +162,8 @@ def test_a_full_disk_is_said_and_hits_go_on_and_it_heals(stage: Stage, small_dis
     gate = stage.gate(store=small_disk / "store")
     assert gate.ask(ZIP).status == 200
     ballast = small_disk / "ballast"
-    with ballast.open("wb") as file:
-        try:
-            while True:
-                file.write(b"x" * 4096)
-                file.flush()
-        except OSError:
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
             pass
     reply = gate.ask("/example.test/leaf/@v/v1.0.0.mod")
     full = gate.ask(BIG)
