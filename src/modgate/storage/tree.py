@@ -17,10 +17,6 @@ kill the process exactly there:
 
 Whatever a crash leaves lies in `tmp`; `sweep` finishes what reached step 7 and undoes the rest.
 Readers of a key wait between 4 and 8 (one lock a key), so object and sidecar change together.
-
-Symbolic links are never followed: a link in place of an object is refused by the kernel, and the
-folders of a key are checked when they are first used. Both guard against a folder filled from
-elsewhere (a restored archive), not against a program that rewrites it under a running server.
 """
 
 # Strings and descriptors, because a Path for each call would cost more than the call:
@@ -28,11 +24,9 @@ elsewhere (a restored archive), not against a program that rewrites it under a r
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import itertools
 import os
-import stat
 import threading
 from collections import OrderedDict
 from contextlib import suppress
@@ -55,7 +49,7 @@ from modgate.storage.files import (
     write_all,
     write_file,
 )
-from modgate.storage.keys import OWN_FOLDER
+from modgate.storage.ground import REMEMBERED, Ground
 from modgate.storage.sidecar import Identity, Sidecar, decode, encode, identify
 
 if TYPE_CHECKING:
@@ -66,9 +60,6 @@ __all__ = ["Stored", "Tree"]
 
 _SMALL = 64 * 1024  # an object up to this size is read while it is looked up
 _SMALL_MUTABLE = 4 * 1024 * 1024  # a mutable one may be gone at the next look, so it is read at once
-_REMEMBERED = 16 * 1024  # sidecars, folders and proved files kept in memory, each
-
-_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
 class Stored(NamedTuple):
@@ -81,26 +72,16 @@ class Stored(NamedTuple):
     sound: bool
 
 
-class Tree:
+class Tree(Ground):
     """The objects under one root. Every method blocks; all but `close` may run in any thread."""
 
     def __init__(self, root: Path, stages: Callable[[str], None]) -> None:
-        self.root = root
-        self.reached = stages
-        self._top = str(root)
-        self._own = f"{root}/{OWN_FOLDER}"
-        self._names = itertools.count()
+        super().__init__(root, stages)
         self._locks = tuple(threading.Lock() for _ in range(64))
-        self._memory = threading.Lock()
         self._sidecars: OrderedDict[str, tuple[Identity, Sidecar]] = OrderedDict()
-        self._folders: OrderedDict[str, None] = OrderedDict()
         self._proved: OrderedDict[Identity, bool] = OrderedDict()
 
     # --- looking up
-
-    def path(self, key: str) -> str:
-        """The file of an object."""
-        return f"{self._top}/{key}"
 
     def load(self, key: str) -> Stored | None:
         """Look an object up; None if it is proved absent. Raises Unavailable."""
@@ -160,7 +141,7 @@ class Tree:
     def remember_proof(self, identity: Identity, *, sound: bool) -> None:
         """Keep the verdict on a file that was read whole."""
         with self._memory:
-            keep(self._proved, identity, sound, _REMEMBERED)
+            keep(self._proved, identity, sound, REMEMBERED)
 
     def names(self, folder: str) -> list[str]:
         """The objects directly in a folder, sorted. Raises Unavailable."""
@@ -177,33 +158,7 @@ class Tree:
                 self.check_present()
                 return []
 
-    def check_present(self) -> None:
-        """Raise Unavailable if the folder itself is gone: then nothing is proved absent."""
-        if not os.path.lexists(f"{self._own}/format"):
-            raise Unavailable(
-                "the store's folder is gone",
-                where=self._top,
-                next_step="Mount it again, or start modgate anew.",
-            )
-
-    def probe(self) -> None:
-        """Raise Unavailable unless a block can be written and removed."""
-        with translated("cannot write to the store", self._top):
-            self.check_present()
-            path = self._temporary_path("")
-            try:
-                write_file(path, bytes(4096))
-            finally:
-                unlink(path)
-
     # --- storing
-
-    def begin(self) -> tuple[int, str]:
-        """Step 1; the caller closes and unlinks it. Raises OSError."""
-        path = self._temporary_path("")
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-        self.reached("created")
-        return descriptor, path
 
     def store(self, key: str, data: bytes, meta: BlobMeta, *, mutable: bool, proved: bool = False) -> Stored:
         """All steps for bytes in memory, which (unless `proved`) are compared with their meta.
@@ -370,60 +325,6 @@ class Tree:
     def _lock(self, key: str) -> threading.Lock:
         return self._locks[hash(key) % len(self._locks)]
 
-    def _temporary_path(self, suffix: str) -> str:
-        return f"{self._own}/tmp/{next(self._names):x}{suffix}"  # noqa: S108  our own folder, not /tmp
-
-    def _sidecar_path(self, key: str) -> str:
-        return f"{self._own}/meta/{key}"
-
-    def _open(self, key: str) -> int | None:
-        """A descriptor of a regular file, or None where there is none."""
-        self._check_folders(key.rpartition("/")[0])
-        try:
-            # Without O_NONBLOCK a fifo, put there by somebody, would hold the thread for ever.
-            descriptor = os.open(self.path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError as error:
-            if error.errno in _ABSENT:
-                self.check_present()
-                return None
-            if error.errno == errno.ELOOP:
-                raise self._symbolic_link(key) from error
-            raise
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISREG(mode):
-            return descriptor
-        os.close(descriptor)
-        if stat.S_ISDIR(mode):
-            return None
-        raise Unavailable("something else than a file stands in the store", where=self.path(key))
-
-    def _check_folders(self, folder: str) -> None:
-        """Refuse symbolic links on the way to a key; what was seen to be a folder is remembered."""
-        with self._memory:
-            if folder in self._folders:
-                self._folders.move_to_end(folder)
-                return
-        path = self._top
-        for element in folder.split("/"):
-            path = f"{path}/{element}"
-            try:
-                mode = os.lstat(path).st_mode
-            except OSError as error:
-                if error.errno in _ABSENT:
-                    return
-                raise
-            if stat.S_ISLNK(mode):
-                raise self._symbolic_link(folder)
-        with self._memory:
-            keep(self._folders, folder, None, _REMEMBERED)
-
-    def _symbolic_link(self, key: str) -> Unavailable:
-        return Unavailable(
-            "a symbolic link stands in the store, and none is followed",
-            where=self.path(key),
-            next_step="Replace it by what it points to; to move the store, name the new folder.",
-        )
-
     def _sidecar(self, key: str, identity: Identity) -> Sidecar | None:
         """What is known of the file under the key; None if it must be recomputed."""
         with self._memory:
@@ -469,7 +370,7 @@ class Tree:
 
     def _remember(self, key: str, identity: Identity, sidecar: Sidecar) -> None:
         with self._memory:
-            keep(self._sidecars, key, (identity, sidecar), _REMEMBERED)
+            keep(self._sidecars, key, (identity, sidecar), REMEMBERED)
 
     def _winner(self, key: str) -> Stored:
         standing = self.load(key)

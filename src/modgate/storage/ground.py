@@ -1,0 +1,129 @@
+"""Where the files of a disk store lie, and how they are opened.
+
+Symbolic links are never followed: a link in place of an object is refused by the kernel, and the
+folders of a key are checked when they are first used. Both guard against a folder filled from
+elsewhere (a restored archive), not against a program that rewrites it under a running server.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import stat
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from modgate.errors import Unavailable
+from modgate.storage.failures import translated
+from modgate.storage.files import keep, unlink, write_file
+from modgate.storage.keys import OWN_FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["REMEMBERED", "Ground"]
+
+REMEMBERED = 16 * 1024
+"""Sidecars, folders and proved files kept in memory, each."""
+
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
+
+
+class Ground:
+    """The folder, with blocking calls that any thread may make."""
+
+    def __init__(self, root: Path, stages: Callable[[str], None]) -> None:
+        self.root = root
+        self.reached = stages
+        self._top = str(root)
+        self._own = f"{root}/{OWN_FOLDER}"
+        self._names = itertools.count()
+        self._memory = threading.Lock()
+        self._folders: OrderedDict[str, None] = OrderedDict()
+
+    def path(self, key: str) -> str:
+        """The file of an object."""
+        return f"{self._top}/{key}"
+
+    def check_present(self) -> None:
+        """Raise Unavailable if the folder itself is gone: then nothing is proved absent."""
+        if not os.path.lexists(f"{self._own}/format"):
+            raise Unavailable(
+                "the store's folder is gone",
+                where=self._top,
+                next_step="Mount it again, or start modgate anew.",
+            )
+
+    def probe(self) -> None:
+        """Raise Unavailable unless a block can be written and removed."""
+        with translated("cannot write to the store", self._top):
+            self.check_present()
+            path = self._temporary_path("")
+            try:
+                write_file(path, bytes(4096))
+            finally:
+                unlink(path)
+
+    def begin(self) -> tuple[int, str]:
+        """Step 1; the caller closes and unlinks it. Raises OSError."""
+        path = self._temporary_path("")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        self.reached("created")
+        return descriptor, path
+
+    def _temporary_path(self, suffix: str) -> str:
+        return f"{self._own}/tmp/{next(self._names):x}{suffix}"  # noqa: S108  our own folder, not /tmp
+
+    def _sidecar_path(self, key: str) -> str:
+        return f"{self._own}/meta/{key}"
+
+    def _open(self, key: str) -> int | None:
+        """A descriptor of a regular file, or None where there is none."""
+        self._check_folders(key.rpartition("/")[0])
+        try:
+            # Without O_NONBLOCK a fifo, put there by somebody, would hold the thread for ever.
+            descriptor = os.open(self.path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                self.check_present()
+                return None
+            if error.errno == errno.ELOOP:
+                raise self._symbolic_link(key) from error
+            raise
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISREG(mode):
+            return descriptor
+        os.close(descriptor)
+        if stat.S_ISDIR(mode):
+            return None
+        raise Unavailable("something else than a file stands in the store", where=self.path(key))
+
+    def _check_folders(self, folder: str) -> None:
+        """Refuse symbolic links on the way to a key; what was seen to be a folder is remembered."""
+        with self._memory:
+            if folder in self._folders:
+                self._folders.move_to_end(folder)
+                return
+        path = self._top
+        for element in folder.split("/"):
+            path = f"{path}/{element}"
+            try:
+                mode = os.lstat(path).st_mode
+            except OSError as error:
+                if error.errno in _ABSENT:
+                    return
+                raise
+            if stat.S_ISLNK(mode):
+                raise self._symbolic_link(folder)
+        with self._memory:
+            keep(self._folders, folder, None, REMEMBERED)
+
+    def _symbolic_link(self, key: str) -> Unavailable:
+        return Unavailable(
+            "a symbolic link stands in the store, and none is followed",
+            where=self.path(key),
+            next_step="Replace it by what it points to; to move the store, name the new folder.",
+        )
