@@ -110,6 +110,11 @@ def test_latest_is_the_highest_release_else_pre_release_else_newest_commit() -> 
     assert query.latest([]) is None
 
 
+def test_of_two_commits_of_one_time_the_first_is_the_newest() -> None:
+    twins = ["v0.0.0-20240101000000-bbbbbbbbbbbb", "v0.0.0-20240101000000-aaaaaaaaaaaa"]
+    assert query.newest_pseudo_version(twins) == twins[0]
+
+
 def test_the_newest_commit_counts_only_without_tags() -> None:
     assert chosen("latest", TAGGED, newest_commit=COMMIT) == "v1.2.1"
     assert chosen("latest", [], newest_commit=COMMIT) == COMMIT
@@ -129,11 +134,12 @@ def test_incompatible_versions_are_leftovers_above_a_version_with_go_mod() -> No
     assert query.version_whose_go_mod_decides(parsed, ["v1.5.0"]) is None
     assert query.version_whose_go_mod_decides(parsed, versions[:1]) is None
     assert query.choose(parsed, versions[:1]) == "v2.0.0+incompatible"
+    assert query.choose(parsed, ["v3.0.0+incompatible", *versions[:1]]) == "v3.0.0+incompatible"
     assert query.choose(parsed, [*versions[:1], "v1.6.0-pre"]) == "v1.6.0-pre"
 
 
 @pytest.mark.parametrize(
-    ("text", "current"), [("v2", ""), ("latest", "v2.0.0+incompatible"), (">=v2.0.0", "")]
+    ("text", "current"), [("v2", ""), ("latest", "v2.0.0+incompatible"), (">=v2.0.0", ""), ("<v3.0.0", "")]
 )
 def test_incompatible_versions_are_taken_where_they_are_asked_for(text: str, current: str) -> None:
     versions = ["v1.5.0", "v2.0.0+incompatible"]
@@ -149,6 +155,6 @@ def test_an_upgrade_never_goes_back_in_time_from_a_pseudo_version() -> None:
     assert from_commit is not None
     assert from_tag is not None
     assert query.keeps_current(from_commit, datetime(2023, 12, 31, tzinfo=UTC))
-    assert not query.keeps_current(from_commit, datetime(2024, 1, 2, tzinfo=UTC))
+    assert not query.keeps_current(from_commit, datetime(2024, 1, 1, tzinfo=UTC))
     assert not query.keeps_current(from_commit, None)
     assert not query.keeps_current(from_tag, datetime(1999, 1, 1, tzinfo=UTC))

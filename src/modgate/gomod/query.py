@@ -258,7 +258,7 @@ def keeps_current(query: Query, found_time: datetime | None) -> bool:
     """Whether `upgrade` or `patch` must stay on the current pseudo-version, because what was found
     is from an older commit: nobody means that by an upgrade. The current one must be allowed.
     """
-    if found_time is None or not pseudo.is_pseudo_version(query.current):
+    if found_time is None:
         return False
     try:
         return found_time < pseudo.pseudo_version_time(query.current)
