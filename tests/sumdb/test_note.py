@@ -78,7 +78,7 @@ def test_notes_are_opened_as_go_opens_them(case: dict[str, Any]) -> None:
         with pytest.raises(ModgateError) as caught:
             open_note(message, known(case["known"]))
         assert caught.value.what == case["error"]
-        malformed = case["error"] in {"malformed note"} or case["error"].startswith("ambiguous")
+        malformed = case["error"] == "malformed note" or case["error"].startswith("ambiguous")
         assert isinstance(caught.value, Invalid if malformed else Tampered)
         if not case.get("unverified"):
             assert not isinstance(caught.value, UnverifiedNote)
@@ -93,7 +93,7 @@ def test_notes_are_opened_as_go_opens_them(case: dict[str, Any]) -> None:
 class Fixed:
     """Verifiers that give one key for every name and hash."""
 
-    def verifier(self, name: str, key_hash: int) -> Any:
+    def verifier(self, _name: str, _key_hash: int) -> Any:
         return new_verifier(PETER)
 
 
