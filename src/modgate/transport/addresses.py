@@ -2,19 +2,38 @@
 
 An upstream's base address is the operator's word and may be anything. Where an *answer* names
 another host, only public addresses are followed: the check sits at connect time, after DNS, so that
-a rebound name, an IPv6-mapped address or a literal cannot reach a cloud's metadata service.
+a rebound name, an IPv6-mapped address or a literal cannot reach a cloud's metadata service. Behind a
+proxy, which resolves names itself, literals and the names that are internal everywhere are refused.
+Sources: the IANA special-purpose address registries (RFC 6890), RFC 6761.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["InternalAddressError", "guarded_socket", "is_public"]
+__all__ = ["InternalAddressError", "guarded_socket", "is_internal_host", "is_public"]
+
+_NETWORKS = [
+    ipaddress.ip_network(text)
+    for text in (
+        "192.0.0.0/24",  # protocol assignments; a cloud's metadata at .192
+        "192.88.99.0/24",  # 6to4 relays
+        "168.63.129.16/32",  # a cloud's host agent on a public address
+        "2001::/23",  # protocol assignments
+        "2001:db8::/32",
+        "3fff::/20",
+    )
+]
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+_NUMBER = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)\Z")
+_INTERNAL = frozenset({"localhost", "local", "internal", "home", "lan", "arpa"})
 
 
 class InternalAddressError(OSError):
@@ -29,16 +48,28 @@ def is_public(address: str) -> bool:
         return False
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is None and ip in ipaddress.ip_network("64:ff9b::/96"):
+        if inner is None and ip in _TRANSLATED:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             ip = inner
-    return ip.is_global and not ip.is_multicast
+        elif ip not in _UNICAST:
+            return False
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NETWORKS)
+
+
+def is_internal_host(host: str) -> bool:
+    """True for a literal that is not public, and for a name that no public zone holds."""
+    labels = host.rstrip(".").lower().split(".")
+    # What ends in a number is an address in one of its many spellings (127.1, 0x7f000001).
+    if ":" in host or _NUMBER.match(labels[-1]):
+        return not is_public(host)
+    return len(labels) == 1 or labels[-1] in _INTERNAL
 
 
 def guarded_socket(addr_info: Sequence[Any]) -> socket.socket:
     """A socket factory (for aiohttp's connector) that refuses addresses which are not public."""
     family, kind, proto, _, address = addr_info
     if not is_public(str(address[0])):
-        raise InternalAddressError(f"refused: {address[0]} is not a public address")
+        # One text for all addresses of a host: of several that differ the connector makes a new error.
+        raise InternalAddressError("it leads to an address that is not public")
     return socket.socket(family, kind, proto)

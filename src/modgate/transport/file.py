@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -32,13 +34,17 @@ class _FileStream:
         self.size = os.fstat(file.fileno()).st_size
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        while True:
+        got = 0
+        while got < self.size:
             try:
-                chunk = await asyncio.to_thread(self._file.read, _CHUNK)
-            except OSError as error:
-                raise Unavailable(f"cannot read: {error.strerror}", where=self._where) from error
+                chunk = await asyncio.to_thread(self._file.read, min(_CHUNK, self.size - got))
+            except (OSError, ValueError) as error:
+                raise _unreadable(error, self._where) from error
             if not chunk:
-                return
+                raise Unavailable(
+                    f"the file ended after {got} of {self.size} bytes", where=self._where, kind="bad-answer"
+                )
+            got += len(chunk)
             yield chunk
 
     async def aclose(self) -> None:
@@ -79,7 +85,7 @@ class FileUpstream:
             await self.ready()
             raise Absent("no such file", where=where) from error
         except OSError as error:
-            raise Unavailable(f"cannot read: {error.strerror}", where=where) from error
+            raise _unreadable(error, where) from error
         return _FileStream(file, where)
 
     async def head(self, ctx: Context, path: str) -> int | None:
@@ -98,8 +104,12 @@ class FileUpstream:
 
     @staticmethod
     def _open(path: Path) -> BinaryIO:
-        file = path.open("rb")
-        if not path.is_file():
-            file.close()
-            raise FileNotFoundError(path)
-        return file
+        # Asked before it is opened, because opening a pipe would wait for its other end.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        return path.open("rb")
+
+
+def _unreadable(error: Exception, where: str) -> Unavailable:
+    why = error.strerror if isinstance(error, OSError) else None
+    return Unavailable(f"cannot read: {why or type(error).__name__}", where=where)

@@ -2,12 +2,14 @@
 
 Bodies are asked for as `identity` and refused otherwise, so that no compressed bomb is ever inflated.
 Redirects are followed by hand: never from https to http, never to an internal address that the
-operator did not name, and credentials of the base address never travel to another host.
+operator did not name, and credentials of the base address never travel to another host. What would
+be said again (a refused redirect, 401, 400, a body that is too long) is not asked again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import ssl
 import time
@@ -19,10 +21,12 @@ import truststore
 import yarl
 
 from modgate.errors import Absent, Denied, ModgateError, Unavailable
-from modgate.transport.addresses import InternalAddressError, guarded_socket, is_public
+from modgate.transport.addresses import InternalAddressError, guarded_socket
 from modgate.transport.breaker import Breaker
+from modgate.transport.environment import Netrc, basic, proxy_for
+from modgate.transport.redirects import RefusedRedirectError, following, trusted
 from modgate.transport.settings import TransportSettings
-from modgate.transport.verdict import clean_text, status_error, transport_error
+from modgate.transport.verdict import FOREIGN, clean_text, status_error, transport_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -32,25 +36,50 @@ if TYPE_CHECKING:
 __all__ = ["HTTPUpstream"]
 
 _CHUNK = 1 << 18
+_TEXT = 4096
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_RETRIED = frozenset({"timeout", "unreachable", "overloaded", "bad-answer"})
+_TRANSIENT = frozenset({408, 425, 429})
 _LONG_WAIT = 2.0
 _SAFE = "/!@+~,=$&()%"
 
 T = TypeVar("T")
 
 
+class _SettledError(Exception):
+    """Carries a broken answer that would be the same if asked again: no retry, no failure counted."""
+
+    def __init__(self, error: ModgateError) -> None:
+        super().__init__(error.what)
+        self.error = error
+
+
 def _no_observer(_upstream: str, _phase: str, _seconds: float) -> None:
     """Nobody measures."""
 
 
+def _nobody(_why: str) -> None:
+    """Nobody counts."""
+
+
+def _give_back(response: aiohttp.ClientResponse) -> None:
+    """The connection to the pool where the body is read, else closed."""
+    if response.content.at_eof():
+        response.release()
+    else:
+        response.close()
+
+
 class _Stream:
-    """The head of a 200 answer and its body (`model.UpstreamStream`)."""
+    """The head of a 200 answer and its body (`model.UpstreamStream`).
+
+    `broken` is told why a body did not arrive whole.
+    """
 
     def __init__(self, response: aiohttp.ClientResponse, upstream: HTTPUpstream, where: str) -> None:
         self._response = response
         self._upstream = upstream
         self._where = where
+        self.broken: Callable[[str], None] = _nobody
 
     @property
     def size(self) -> int | None:
@@ -61,21 +90,28 @@ class _Stream:
         return self._response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     async def chunks(self) -> AsyncIterator[bytes]:
+        began = self._upstream.monotonic()
+        try:
+            async for chunk in self._pieces(began):
+                yield chunk
+        except Unavailable as error:
+            self.broken(error.what)
+            raise
+        self._upstream.observe(self._upstream.name, "body", self._upstream.monotonic() - began)
+
+    async def _pieces(self, began: float) -> AsyncIterator[bytes]:
         settings = self._upstream.settings
-        clock = self._upstream.monotonic
-        began = mark = clock()
+        mark = began
         got = since_mark = 0
-        content = self._response.content
         while True:
             try:
                 async with asyncio.timeout(settings.stall):
-                    chunk = await content.readany()
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                self._upstream.breaker.failure("the body broke off")
-                if isinstance(error, TimeoutError):
-                    raise self._stalled(got) from error
+                    chunk = await self._response.content.readany()
+            except TimeoutError as error:
+                raise self._stalled(got) from error
+            except FOREIGN as error:
                 raise transport_error(error, self._where, "body") from error
-            now = clock()
+            now = self._upstream.monotonic()
             if not chunk:
                 break
             got += len(chunk)
@@ -93,13 +129,12 @@ class _Stream:
             raise Unavailable(
                 f"the body broke off: {got} of {self.size} bytes came", where=self._where, kind="bad-answer"
             )
-        self._upstream.observe(self._upstream.name, "body", clock() - began)
 
     def _stalled(self, got: int) -> Unavailable:
         return Unavailable(f"the transfer stalled after {got} bytes", where=self._where, kind="timeout")
 
     async def aclose(self) -> None:
-        self._response.close()
+        _give_back(self._response)
 
 
 class HTTPUpstream:
@@ -119,7 +154,9 @@ class HTTPUpstream:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         base = yarl.URL(base_url.rstrip("/") + "/")
-        self._auth = aiohttp.BasicAuth(base.user, base.password or "") if base.user else None
+        named = base.user or base.password
+        self._authorization = basic(base.user or "", base.password or "") if named else None
+        self._netrc = Netrc()
         self._base = base.with_user(None)
         self.settings = settings or TransportSettings()
         self.monotonic = monotonic
@@ -134,6 +171,7 @@ class HTTPUpstream:
         self._instance = instance
         self._tls = tls
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._closed = False
 
     async def get(self, ctx: Context, path: str, *, limit: int) -> bytes:
         """The whole body, tried again when it breaks; at most `limit` bytes."""
@@ -141,17 +179,23 @@ class HTTPUpstream:
         async def attempt() -> bytes:
             stream = await self._open_once(ctx, "GET", path)
             parts: list[bytes] = []
-            got = 0
+            got = stream.size or 0
             try:
-                async for chunk in stream.chunks():
-                    got += len(chunk)
-                    if got > limit:
-                        raise Unavailable(
+                if got <= limit:
+                    got = 0
+                    async for chunk in stream.chunks():
+                        got += len(chunk)
+                        if got > limit:
+                            break
+                        parts.append(chunk)
+                if got > limit:
+                    raise _SettledError(
+                        Unavailable(
                             f"the body is larger than {limit} bytes",
                             where=self._where(path),
                             kind="bad-answer",
                         )
-                    parts.append(chunk)
+                    )
             finally:
                 await stream.aclose()
             return b"".join(parts)
@@ -160,7 +204,9 @@ class HTTPUpstream:
 
     async def open(self, ctx: Context, path: str) -> _Stream:
         """Send GET; the stream when its head is there."""
-        return await self._retried(lambda: self._open_once(ctx, "GET", path))
+        stream = await self._retried(lambda: self._open_once(ctx, "GET", path))
+        stream.broken = self.breaker.failure
+        return stream
 
     async def head(self, ctx: Context, path: str) -> int | None:
         """Send HEAD; the Content-Length where said."""
@@ -175,6 +221,7 @@ class HTTPUpstream:
 
     async def close(self) -> None:
         """Close all connections."""
+        self._closed = True
         for session in self._sessions.values():
             await session.close()
         self._sessions.clear()
@@ -189,6 +236,9 @@ class HTTPUpstream:
             except (Absent, Denied):
                 self.breaker.success()
                 raise
+            except _SettledError as settled:
+                self.breaker.success()
+                raise settled.error from settled.__cause__
             except Unavailable as error:
                 if error.kind != "overloaded":
                     self.breaker.failure(error.what)
@@ -212,95 +262,88 @@ class HTTPUpstream:
         url = self._base.join(yarl.URL(quote(path, safe=_SAFE), encoded=True))
         where = self._where(path)
         began = self.monotonic()
-        phase = "connect or answer"
         for _hop in range(self.settings.redirects + 1):
+            response = await self._answered(ctx, method, url, where)
             try:
-                async with asyncio.timeout(self.settings.connect + self.settings.head):
-                    response = await self._send(ctx, method, url)
-            except ModgateError:
-                raise
-            except InternalAddressError as error:
+                if response.status not in _REDIRECTS:
+                    self.observe(self.name, "head", self.monotonic() - began)
+                    return await self._accept(response, where)
+                url = following(
+                    url, response.headers.get("Location", ""), self._base, self.settings.redirect_hosts
+                )
+            except RefusedRedirectError as error:
+                response.close()
                 raise self._bad_redirect(where, str(error)) from error
-            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-                if isinstance(error, OSError) and isinstance(error.__cause__, InternalAddressError):
-                    raise self._bad_redirect(where, str(error.__cause__)) from error
-                raise transport_error(error, where, phase) from error
-            if response.status not in _REDIRECTS:
-                self.observe(self.name, "head", self.monotonic() - began)
-                return await self._accept(response, where)
-            target = response.headers.get("Location", "")
-            response.close()
-            url = self._hop(url, target, where)
-        raise Unavailable(f"more than {self.settings.redirects} redirects", where=where, kind="bad-answer")
+            except BaseException:
+                response.close()
+                raise
+            _give_back(response)
+        raise self._bad_redirect(where, f"there are more than {self.settings.redirects} in a row")
+
+    async def _answered(self, ctx: Context, method: str, url: yarl.URL, where: str) -> aiohttp.ClientResponse:
+        """The head of an answer, whatever it says."""
+        try:
+            async with asyncio.timeout(self.settings.connect + self.settings.head):
+                return await self._send(ctx, method, url)
+        except FOREIGN as error:
+            if isinstance(error.__cause__, InternalAddressError):
+                raise self._bad_redirect(where, str(error.__cause__)) from error
+            raise transport_error(error, where, "connect or answer") from error
 
     async def _send(self, ctx: Context, method: str, url: yarl.URL) -> aiohttp.ClientResponse:
-        home = url.origin() == self._base.origin()
         headers = {"Accept-Encoding": "identity", "User-Agent": "modgate"}
         if self._instance:
             headers["Modgate-Via"] = ", ".join((*ctx.via, self._instance))
-        return await self._session(guarded=not home and not self._named(url)).request(
-            method,
-            url,
-            headers=headers,
-            auth=self._auth if home else None,
-            allow_redirects=False,
+        home = url.origin() == self._base.origin()
+        authorization = self._authorization if home else None
+        if authorization is None and (home or url.scheme == "https"):
+            authorization = self._netrc.authorization(url.host or "")
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        proxy = proxy_for(url)
+        # A proxy has an address of its own, often an internal one, and resolves the name itself.
+        guarded = proxy is None and not trusted(url, self._base, self.settings.redirect_hosts)
+        return await self._session(guarded=guarded).request(
+            method, url, headers=headers, proxy=proxy, allow_redirects=False
         )
 
     async def _accept(self, response: aiohttp.ClientResponse, where: str) -> _Stream:
         """The stream of a 200 answer; otherwise the error that the status means."""
-        if response.status == 200:
-            encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-            if encoding not in {"", "identity"}:
-                response.close()
-                raise Unavailable(
+        encodings = response.headers.getall("Content-Encoding", [])
+        plain = all(encoding.strip().lower() in {"", "identity"} for encoding in encodings)
+        status = response.status
+        if status == 200 and plain:
+            return _Stream(response, self, where)
+        if status == 200:
+            raise _SettledError(
+                Unavailable(
                     "the body came compressed though identity was asked for", where=where, kind="bad-answer"
                 )
-            return _Stream(response, self, where)
-        text = ""
-        try:
+            )
+        data = b""
+        with contextlib.suppress(*FOREIGN):
             async with asyncio.timeout(2.0):
-                data = await response.content.read(4096)
-            text = clean_text(data, response.headers.get("Content-Type", ""))
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            text = ""
-        headers = dict(response.headers)
-        if response.content.at_eof():
-            response.release()
-        else:
-            response.close()
-        raise status_error(response.status, text, headers, where)
+                while plain and (piece := await response.content.read(_TEXT - len(data))):
+                    data += piece
+        _give_back(response)
+        text = clean_text(data, response.headers.get("Content-Type", ""))
+        error = status_error(status, text, response.headers, where)
+        if isinstance(error, Unavailable) and status < 500 and status not in _TRANSIENT:
+            raise _SettledError(error)
+        raise error
 
-    def _hop(self, url: yarl.URL, target: str, where: str) -> yarl.URL:
-        try:
-            following = url.join(yarl.URL(target, encoded=True))
-        except ValueError as error:
-            raise self._bad_redirect(where, "its address is none") from error
-        if following.scheme not in {"http", "https"} or not following.host:
-            raise self._bad_redirect(where, f"to the scheme {following.scheme or 'none'}")
-        if url.scheme == "https" and following.scheme == "http":
-            raise self._bad_redirect(where, "from https to http")
-        literal = following.host.replace(".", "").isdigit() or ":" in following.host
-        if (
-            following.origin() != self._base.origin()
-            and not self._named(following)
-            and literal
-            and not is_public(following.host)
-        ):
-            raise self._bad_redirect(where, f"{following.host} is not a public address")
-        return following
-
-    def _named(self, url: yarl.URL) -> bool:
-        """True for a redirect target that the operator named."""
-        return bool({url.host, f"{url.host}:{url.port}"} & set(self.settings.redirect_hosts))
-
-    def _bad_redirect(self, where: str, why: str) -> Unavailable:
-        return Unavailable(f"it redirects, which is refused: {why}", where=where, kind="bad-answer")
+    def _bad_redirect(self, where: str, why: str) -> _SettledError:
+        return _SettledError(
+            Unavailable(f"it redirects, which is refused: {why}", where=where, kind="bad-answer")
+        )
 
     def _where(self, path: str) -> str:
         return f"{self.name}/{path}"[:300]
 
     def _session(self, *, guarded: bool) -> aiohttp.ClientSession:
         """The session for the base address, or the one whose sockets only reach public addresses."""
+        if self._closed:
+            raise Unavailable("the gate is stopping", where=self.name, kind="stopping")
         session = self._sessions.get(guarded)
         if session is None:
             connector = aiohttp.TCPConnector(
@@ -310,7 +353,6 @@ class HTTPUpstream:
             )
             session = aiohttp.ClientSession(
                 connector=connector,
-                trust_env=True,
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 read_bufsize=_CHUNK,

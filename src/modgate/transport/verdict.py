@@ -15,14 +15,17 @@ from modgate.errors import Absent, Denied, ModgateError, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["clean_text", "retry_after", "status_error", "transport_error"]
+__all__ = ["FOREIGN", "clean_text", "retry_after", "status_error", "transport_error"]
+
+FOREIGN = (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError)
+"""What may come out of the HTTP client; uvloop says RuntimeError where asyncio says OSError."""
 
 _TEXT_LIMIT = 600
 
 
 def clean_text(data: bytes, content_type: str) -> str:
     """An upstream's error text for people: plain text only, printable, at most 6 lines, 600 characters."""
-    if not content_type.startswith("text/plain"):
+    if content_type.partition(";")[0].strip().lower() != "text/plain":
         return ""
     text = data[: 4 * _TEXT_LIMIT].decode("utf-8", "replace")
     lines = ["".join(c if c.isprintable() else " " for c in line).strip() for line in text.splitlines()]
@@ -36,15 +39,18 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
         return None
     if value.isascii() and value.isdigit():
         return min(float(value[:9]), 86400.0)
-    parsed = email.utils.parsedate_tz(value)
-    if parsed is None:
+    try:
+        parsed = email.utils.parsedate_tz(value)
+        moment = None if parsed is None else email.utils.mktime_tz(parsed)
+    except (ValueError, OverflowError, IndexError):
         return None
-    moment = email.utils.mktime_tz(parsed)
+    if moment is None:
+        return None
     return min(max(0.0, moment - (time.time() if now is None else now)), 86400.0)
 
 
 def status_error(status: int, text: str, headers: Mapping[str, str], where: str) -> ModgateError:
-    """The error for any answer that is not the object itself."""
+    """The error for any answer that is not the object itself; `headers` without regard to case."""
     said = text or f"HTTP status {status}"
     if status in {404, 410}:
         return Absent(said, where=where, gone=status == 410)
