@@ -16,6 +16,7 @@ import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import structlog
@@ -97,6 +98,7 @@ async def _serve(config: Config) -> None:
             settings=Settings(
                 mount=config.prefix,
                 instance=instance,
+                trusted_proxies=tuple(ip_network(each) for each in config.trusted_proxies),
                 sumdb_names=() if mirror is None else mirror.names,
                 access_log="none" if config.log.access == "off" else config.log.access,
             ),
@@ -164,6 +166,7 @@ def _address(entry: ProxyEntry, config: Config, instance: str, metrics: Metrics)
         connections=fetch.concurrency,
         breaker_failures=config.breaker.failures,
         breaker_pause=config.breaker.reset,
+        redirect_hosts=fetch.redirect_hosts,
     )
     return HTTPUpstream(entry.url, settings, instance=instance, observe=metrics.observe_upstream)
 
@@ -204,7 +207,12 @@ def _stack(parts: _Parts, database: ChecksumDatabase, observer: Observer) -> Mod
     def is_private(path: ModulePath) -> bool:
         return match_prefix_patterns(private, path)
 
-    chain = ChainSource([Link(ProxySource(upstream), fall) for upstream, fall in parts.upstreams])
+    chain = ChainSource(
+        [
+            Link(ProxySource(upstream, max_zip=config.fetch.max_object), fall)
+            for upstream, fall in parts.upstreams
+        ]
+    )
     routes = Routes([Route(private, PrivateSource())] if private else [], chain)
     verified = VerifiedSource(
         routes, database, parts.ledger, clock=time.time, count=parts.metrics.verification

@@ -29,8 +29,9 @@ MAX_ZIP = 500 << 20
 class ProxySource:
     """Speaks the GOPROXY protocol to one upstream (`model.ModuleSource`)."""
 
-    def __init__(self, upstream: Upstream) -> None:
+    def __init__(self, upstream: Upstream, *, max_zip: int = MAX_ZIP) -> None:
         self._upstream = upstream
+        self._max_zip = min(max_zip, MAX_ZIP)
 
     @property
     def name(self) -> str:
@@ -54,15 +55,15 @@ class ProxySource:
     async def _zip(self, ctx: Context, request: Request) -> Answer:
         stream = await self._upstream.open(ctx, request.url_path)
         problem = ""
-        if stream.size is not None and stream.size > MAX_ZIP:
-            problem = f"the zip has {stream.size} bytes, more than Go's limit of {MAX_ZIP}"
+        if stream.size is not None and stream.size > self._max_zip:
+            problem = f"the zip has {stream.size} bytes, more than the limit of {self._max_zip}"
         elif stream.content_type in {"text/html", "application/json"}:
             problem = f"instead of a zip it sent {stream.content_type}"
         if problem:
             await stream.aclose()
             raise self._bad(request, problem)
-        too_long = self._bad(request, f"the zip is larger than Go's limit of {MAX_ZIP} bytes")
-        return Answer(request, _Bounded(stream, too_long), size=stream.size)
+        too_long = self._bad(request, f"the zip is larger than the limit of {self._max_zip} bytes")
+        return Answer(request, _Bounded(stream, self._max_zip, too_long), size=stream.size)
 
     def _checked(self, request: Request, body: bytes) -> bytes:
         """The body if it is what the request names."""
@@ -90,8 +91,9 @@ class _Bounded:
     A class, because closing a generator that nobody has begun to read would not close its stream.
     """
 
-    def __init__(self, stream: UpstreamStream, too_long: Unavailable) -> None:
+    def __init__(self, stream: UpstreamStream, limit: int, too_long: Unavailable) -> None:
         self._stream = stream
+        self._limit = limit
         self._chunks = stream.chunks()
         self._too_long = too_long
         self._got = 0
@@ -106,7 +108,7 @@ class _Bounded:
             await self.aclose()
             raise
         self._got += len(chunk)
-        if self._got > MAX_ZIP:
+        if self._got > self._limit:
             await self.aclose()
             raise self._too_long
         return chunk
