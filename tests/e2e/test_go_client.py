@@ -185,7 +185,14 @@ def test_a_toolchain_travels_as_a_module_and_is_verified(stage: Stage) -> None:
             version,
             built.info,
             built.mod,
-            make_zip({prefix + "bin/go": script, prefix + "pkg/tool/linux_amd64/x": b"x"}),
+            make_zip(
+                {
+                    prefix + "bin/go": script,
+                    prefix + "bin/gofmt": b"",
+                    prefix + "pkg/tool/x": b"",
+                    prefix + "lib/x": b"",
+                }
+            ),
         )
     )
     stage.seal()

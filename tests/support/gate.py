@@ -70,7 +70,7 @@ class Gate:
         listen: str = "127.0.0.1:0",
         config: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
-        wait: float = 20.0,
+        wait: float = 60.0,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.store = folder / "store" if store is None else store
