@@ -189,6 +189,39 @@ def test_a_known_head_is_recognised_only_between_requests(server: Running) -> No
         assert answers_in(read_all(client)) == [(200, b"ok\n")]
 
 
+def test_a_known_head_that_continues_another_request_is_part_of_it(server: Running) -> None:
+    known = get(MOD_PATH)
+    for _ in range(3):
+        server.ask(MOD_PATH)
+        with server.connect() as client:
+            client.sendall(known)
+            assert read_answers(client, 1) == [(200, MOD)]
+            client.sendall(b"GET /healthz HTTP/1.1\r\nX: ")
+            time.sleep(0.05)
+            client.sendall(known)
+            assert read_answers(client, 1) == [(200, b"ok\n")]
+
+
+def test_a_known_head_waits_for_the_answer_before_it() -> None:
+    gate = asyncio.Event()
+    stream = Stream([b"first", b"second"], size=11, gate=gate)
+    source = MemorySource({ZIP_PATH[1:]: stream, MOD_PATH[1:]: MOD})
+    with Running(App(source)) as server, server.connect() as client:
+        for _ in range(3):
+            client.sendall(get(MOD_PATH))
+            assert read_answers(client, 1) == [(200, MOD)]
+        client.sendall(get(ZIP_PATH))
+        got = client.recv(65536)
+        while b"first" not in got:
+            got += client.recv(65536)
+        client.sendall(get(MOD_PATH))
+        time.sleep(0.1)
+        server.call(gate.set)
+        while not got.endswith(MOD):
+            got += client.recv(65536)
+        assert answers_in(got) == [(200, b"firstsecond"), (200, MOD)]
+
+
 def test_hot_and_ordinary_answers_are_the_same(server: Running) -> None:
     cold = server.ask(MOD_PATH)
     hot = server.ask(MOD_PATH)
@@ -341,15 +374,11 @@ def test_a_client_that_leaves_a_file_costs_nothing_more(server: Running) -> None
             client.sendall(get(ZIP_PATH))
             client.recv(1000)
     assert server.ask(ZIP_PATH).body == BIG
-    before = open_files(server)
-    until(lambda: open_files(server) <= before)
-
-
-def open_files(server: Running) -> int:
-    line = next(
-        line for line in server.ask("/metrics").text.splitlines() if line.startswith("process_open_fds ")
-    )
-    return int(float(line.split()[1]))
+    hot = server.app.memo.get(ZIP_PATH.encode())
+    assert hot is not None
+    assert hot.file is not None
+    file = hot.file
+    until(lambda: file._users == 1)
 
 
 def test_a_file_that_became_shorter_is_cut_not_padded(tmp_path: Path) -> None:

@@ -129,7 +129,9 @@ class GoProxy:
         )
 
     async def _keep(self, rep: Representation, request: Request, generation: Hashable) -> None:
-        if not rep.complete or rep.size is None or (not rep.immutable and not rep.rest):
+        # A fill's bytes are remembered once they are stored: what is removed there must be forgotten here.
+        worth = rep.blob is not None if rep.immutable else rep.complete and bool(rep.rest)
+        if not worth or rep.size is None:
             return
         key = (f"{self._mount}/{request.url_path}".encode("ascii", "strict"), "")
         cell = self._metrics.cell(request.kind.value, "hit", 200)
