@@ -23,5 +23,15 @@ def test_a_malformed_pattern_is_refused_whatever_the_name() -> None:
             patterns.path_match("a*[", name)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "name", "matches"),
+    [("*b", "a/b", False), ("*b", "aab", True), ("[*]", "*", True), ("[*]x", "ax", False), ("?", "/", False)],
+)
+def test_a_star_stays_within_its_element_and_is_plain_in_a_class(
+    pattern: str, name: str, matches: bool
+) -> None:
+    assert patterns.path_match(pattern, name) == matches
+
+
 def test_many_stars_take_no_exponential_time() -> None:
     assert not patterns.match_prefix_patterns("*a" * 200 + "b", "a" * 2000)
