@@ -322,14 +322,17 @@ def test_a_stale_answer_says_so_and_is_asked_for_again(server: Running, world: W
     assert len(world.source.asked) == 2
 
 
-def test_a_rotten_blob_is_fetched_again_and_never_served(server: Running, world: World) -> None:
-    rotten = MemoryBlob.of("r", b"good bytes")
-    rotten.data = b"evil bytes"
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_a_rotten_blob_is_fetched_again_and_never_served(server: Running, world: World, size: int) -> None:
+    rotten = MemoryBlob.of("r", b"g" * size)
+    rotten.data = b"e" * size
     world.source.answers["example.com/rot/@v/v1.0.0.zip"] = rotten
-    reply = server.ask("/example.com/rot/@v/v1.0.0.zip")
-    assert reply.status == 502
-    assert b"evil" not in reply.body
-    assert len(world.source.asked) == 2
+    for headers in ({}, {"Range": "bytes=0-3"}):
+        world.source.asked.clear()
+        reply = server.ask("/example.com/rot/@v/v1.0.0.zip", headers=headers)
+        assert reply.status == 502
+        assert b"eee" not in reply.body
+        assert len(world.source.asked) == 2
 
 
 def test_health_is_about_being_alive_and_readiness_about_the_parts(server: Running, world: World) -> None:

@@ -513,3 +513,19 @@ def test_what_does_not_finish_in_time_is_cut() -> None:
             assert head_of(got + read_all(client))[2] == b"first"
         server.join()
         assert stream.closed.is_set()
+
+
+def test_a_file_nobody_takes_is_cut_when_the_time_is_up(tmp_path: Path) -> None:
+    source = source_with_file(tmp_path, BIG * 8)
+    with Running(App(source), Listen("127.0.0.1:0", grace=1)) as server:
+        server.ask(ZIP_PATH)
+        hot = server.app.memo.get(ZIP_PATH.encode())
+        assert hot is not None
+        assert hot.file is not None
+        with server.connect(receive_buffer=8192) as client:
+            client.sendall(get(ZIP_PATH))
+            got = client.recv(1000)
+            server.stop()
+            server.join()
+            assert hot.file._users == 0
+            assert len(got + read_all(client)) < len(BIG) * 8
