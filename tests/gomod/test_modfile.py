@@ -60,3 +60,8 @@ def test_requirements_keep_their_order_and_lines() -> None:
         modfile.Require("b.c", "v1.0.0", indirect=False, line=2),
         modfile.Require("a.b", "v1.2.0", indirect=True, line=4),
     )
+
+
+@pytest.mark.parametrize("quoted", ["`a`b`", '"a', "`a", '"', "`", "\"a'", '"a"b"', '"a\\"'])
+def test_a_broken_quotation_has_no_module_path(quoted: str) -> None:
+    assert not modfile.module_path(f"module {quoted}\n".encode())
