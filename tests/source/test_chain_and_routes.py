@@ -1,0 +1,100 @@
+"""Chains with Go's commas and bars, and private names that reach nobody."""
+
+from __future__ import annotations
+
+import pytest
+
+from modgate.errors import Absent, Denied, ModgateError, Tampered, Unavailable, Unverified
+from modgate.gomod.protocol import Kind, checked
+from modgate.model import Context
+from modgate.source.chain import ChainSource, Link
+from modgate.source.routes import PrivateSource, Route, Routes
+from tests.support.sources import ScriptedSource, read
+
+CTX = Context()
+REQUEST = checked(Kind.INFO, "example.test/m", "v1.0.0")
+GOOD = b'{"Version":"v1.0.0"}'
+
+
+def says(answer: bytes | ModgateError | None) -> ScriptedSource:
+    source = ScriptedSource()
+    if answer is not None:
+        source.answers[REQUEST.url_path] = answer
+    return source
+
+
+BROKEN = [Unavailable("down"), Denied("no"), Tampered("bad"), Unverified("?")]
+
+
+@pytest.mark.parametrize("error", BROKEN, ids=repr)
+async def test_a_broken_source_before_a_comma_stops_the_chain(error: ModgateError) -> None:
+    second = says(GOOD)
+    with pytest.raises(type(error)):
+        await ChainSource([Link(says(error)), Link(second)]).fetch(CTX, REQUEST)
+    assert not second.counts
+
+
+@pytest.mark.parametrize("error", BROKEN, ids=repr)
+async def test_a_bar_goes_on_after_any_error(error: ModgateError) -> None:
+    chain = ChainSource([Link(says(error), on_any_error=True), Link(says(GOOD))])
+    assert await read(await chain.fetch(CTX, REQUEST)) == GOOD
+
+
+@pytest.mark.parametrize("bar", [False, True])
+@pytest.mark.parametrize("gone", [False, True])
+async def test_proved_absence_goes_on(bar: bool, gone: bool) -> None:
+    chain = ChainSource([Link(says(Absent("no", gone=gone)), on_any_error=bar), Link(says(GOOD))])
+    assert await read(await chain.fetch(CTX, REQUEST)) == GOOD
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([Unavailable("first"), Absent("second")], "first"),
+        ([Absent("first"), Unavailable("second")], "second"),
+        ([Unavailable("first"), Unavailable("second"), Absent("third")], "second"),
+        ([Denied("first"), Absent("second"), Absent("third")], "first"),
+        ([Absent("first"), Absent("second")], "second"),
+    ],
+)
+async def test_absence_is_told_only_if_every_source_proved_it(
+    answers: list[ModgateError], expected: str
+) -> None:
+    chain = ChainSource([Link(says(answer), on_any_error=True) for answer in answers])
+    with pytest.raises(ModgateError) as caught:
+        await chain.fetch(CTX, REQUEST)
+    assert caught.value.what == expected
+
+
+async def test_off_is_absent_with_the_reason() -> None:
+    with pytest.raises(Absent, match="GOPROXY=off"):
+        await ChainSource([]).fetch(CTX, REQUEST)
+
+
+async def test_private_names_reach_no_public_source() -> None:
+    public, team = says(GOOD), says(GOOD)
+    routes = Routes(
+        [Route("*.corp.test,example.test/secret", PrivateSource()), Route("team.test", team)], public
+    )
+    for path in ("git.corp.test/a", "git.corp.test/a/b/v2", "example.test/secret", "example.test/secret/x"):
+        version = "v2.0.0" if path.endswith("/v2") else "v1.0.0"
+        for kind in (Kind.INFO, Kind.MOD, Kind.ZIP):
+            with pytest.raises(Denied, match="private patterns"):
+                await routes.fetch(CTX, checked(kind, path, version))
+        with pytest.raises(Denied):
+            await routes.fetch(CTX, checked(Kind.LIST, path))
+    assert not public.counts
+    with pytest.raises(Absent):
+        await routes.fetch(CTX, checked(Kind.LIST, "team.test/a"))
+    assert sum(team.counts.values()) == 1
+    assert await read(await routes.fetch(CTX, REQUEST)) == GOOD
+    with pytest.raises(Absent):
+        await routes.fetch(CTX, checked(Kind.LIST, "example.test/secrets"))
+    assert sum(public.counts.values()) == 2
+
+
+async def test_closing_closes_every_source() -> None:
+    sources = [says(None) for _ in range(4)]
+    await ChainSource([Link(sources[0]), Link(sources[1])]).close()
+    await Routes([Route("a.test", sources[2])], sources[3]).close()
+    assert all(source.closed for source in sources)
