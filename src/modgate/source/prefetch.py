@@ -32,6 +32,7 @@ __all__ = ["PrefetchSource"]
 
 _TOOLCHAIN = "golang.org/toolchain"
 _REMEMBERED = 50_000
+_MAX_GO_MOD = 256 << 10
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -77,7 +78,7 @@ class PrefetchSource:
             _keep(self._listed, (ctx.consumer, request.path), self._clock())
         announces = request.kind is Kind.MOD and ctx.fetch and not ctx.head and self._mod_asked(ctx, request)
         answer = await self._inner.fetch(ctx, request)
-        if announces and isinstance(answer.body, bytes):
+        if announces and isinstance(answer.body, bytes) and len(answer.body) <= _MAX_GO_MOD:
             self._announce_required(ctx, answer.body)
         return answer
 

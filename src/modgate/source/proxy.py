@@ -6,6 +6,7 @@ that is not what the request names is a broken answer (`Unavailable`), never abs
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from modgate.errors import Invalid, Unavailable
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from modgate.model import Context, Upstream, UpstreamStream
 
 __all__ = ["MAX_ZIP", "ProxySource"]
+
+_AT_ONCE = 64 << 10
+"""Larger bodies are checked in a thread: a hostile go.mod of 16 MiB takes seconds."""
 
 MAX_INFO = 1 << 20
 MAX_LIST = 16 << 20
@@ -46,7 +50,11 @@ class ProxySource:
         if request.kind is Kind.ZIP:
             return await self._zip(ctx, request)
         body = await self._upstream.get(ctx, path, limit=_LIMITS[request.kind])
-        return Answer(request, self._checked(request, body), size=len(body))
+        if len(body) > _AT_ONCE:
+            body = await asyncio.to_thread(self._checked, request, body)
+        else:
+            body = self._checked(request, body)
+        return Answer(request, body, size=len(body))
 
     async def close(self) -> None:
         """Close the upstream's connections."""
