@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,7 +13,6 @@ from modgate.gomod.protocol import Kind, Request, checked
 from modgate.source.settings import CacheSettings
 from tests.source.conftest import CTX, Stack, asked
 from tests.support.sources import FullStore, read, settled
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tests.support.modules import BuiltModule

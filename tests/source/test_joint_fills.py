@@ -18,9 +18,10 @@ from tests.source.conftest import CTX, Stack, asked, feed
 from tests.support.sources import ScriptedSource, SlowStore, TableDatabase, read, settled
 
 if TYPE_CHECKING:
-    from tests.support.modules import BuiltModule
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from tests.support.modules import BuiltModule
 
 
 @pytest.fixture(params=["memory", "disk"])

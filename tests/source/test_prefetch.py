@@ -16,9 +16,9 @@ from tests.source.conftest import CTX, Stack, asked
 from tests.support.sources import Clock, ScriptedSource, Witness, read, settled
 
 if TYPE_CHECKING:
-    from tests.support.modules import BuiltModule
     from modgate.gomod.types import ModulePath
     from modgate.model import Context
+    from tests.support.modules import BuiltModule
 
 ONE = replace(CTX, consumer="one", request_id="r1")
 
