@@ -85,6 +85,16 @@ def test_what_changes_expires_and_ages_until_then(clock: Clock) -> None:
     assert memo.get(b"/list") is None
 
 
+def test_even_what_cannot_change_is_asked_for_again_after_an_hour(clock: Clock) -> None:
+    """Else the store would take what is used most for unused, and evict it."""
+    memo = Memo(clock=clock)
+    keep(memo, b"/a", fixed(b"one"))
+    clock.now += 3599
+    assert memo.get(b"/a") is not None
+    clock.now += 1
+    assert memo.get(b"/a") is None
+
+
 def test_bytes_are_bounded_and_the_least_used_goes_first(clock: Clock) -> None:
     memo = Memo(clock=clock, max_bytes=10 * 2048)
     for number in range(10):

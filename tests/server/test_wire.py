@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from modgate.errors import Tampered, Unavailable
 from modgate.model.twins import MemoryBlob, MemorySource, Stream
-from modgate.server.app import App
+from modgate.server.app import App, Settings
 from modgate.server.listener import Listen, new_event_loop
 from modgate.server.wire import Limits
 from tests.server.running import Running, head_of, read_all
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -220,6 +223,18 @@ def test_a_known_head_waits_for_the_answer_before_it() -> None:
         while not got.endswith(MOD):
             got += client.recv(65536)
         assert answers_in(got) == [(200, b"firstsecond"), (200, MOD)]
+
+
+@pytest.mark.parametrize(("wanted", "lines"), [("all", 4), ("misses", 1), ("none", 0)])
+def test_the_access_log_has_the_lines_it_promises(wanted: str, lines: int) -> None:
+    source = MemorySource({MOD_PATH[1:]: Stream([MOD])})
+    app = App(source, settings=Settings(access_log=wanted))
+    with structlog.testing.capture_logs() as logged, Running(app) as server:
+        server.ask(MOD_PATH)
+        source.answers[MOD_PATH[1:]] = MOD
+        for _ in range(3):
+            server.ask(MOD_PATH)
+    assert sum(line["event"] == "answer" for line in logged) == lines
 
 
 def test_hot_and_ordinary_answers_are_the_same(server: Running) -> None:
@@ -529,3 +544,45 @@ def test_a_file_nobody_takes_is_cut_when_the_time_is_up(tmp_path: Path) -> None:
             server.join()
             assert hot.file._users == 0
             assert len(got + read_all(client)) < len(BIG) * 8
+
+
+SEEDS = [
+    get(MOD_PATH),
+    get("/"),
+    b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n",
+    f"GET http://a{MOD_PATH} HTTP/1.1\r\nHost: a\r\nRange: bytes=0-\r\n\r\n".encode(),
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n",
+    get("/", "Connection: Upgrade", "Upgrade: h2c"),
+    get("/x?y", "Expect: 100-continue", "Content-Length: 3") + b"abc",
+]
+DAMAGE = st.sampled_from([b"\r\n", b"\n", b"\0", b" ", b"%2f", b"/../", b"\xff", b":", b"Host: b\r\n", b""])
+
+
+@pytest.fixture(scope="module")
+def sturdy() -> Iterator[Running]:
+    with Running(App(MemorySource({MOD_PATH[1:]: MOD}))) as running:
+        yield running
+
+
+@given(
+    st.lists(st.sampled_from(SEEDS), min_size=1, max_size=3),
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 5), DAMAGE), max_size=4),
+)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_damaged_requests_never_break_the_server(
+    sturdy: Running, requests: list[bytes], damages: list[tuple[int, int, bytes]]
+) -> None:
+    data = bytearray(b"".join(requests))
+    for at, removed, added in damages:
+        data[at : at + removed] = added
+    with sturdy.connect() as client:
+        client.sendall(data)
+        client.shutdown(socket.SHUT_WR)
+        client.settimeout(0.05)
+        try:
+            answer = client.recv(65536)
+        except (TimeoutError, ConnectionResetError):
+            answer = b""
+    assert answer[:12] != b"HTTP/1.1 500"
+    assert sturdy.ask("/healthz").status == 200

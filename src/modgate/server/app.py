@@ -50,7 +50,8 @@ class Settings:
         instance: The id by which this process knows itself in a chain of gates.
         sumdb_names: Databases that are mirrored; their names may hold slashes.
         trusted_proxies: Peers whose X-Forwarded-For and X-Forwarded-Proto are believed.
-        access_log: Which answers get a log line: `all`, all but hits (`misses`), or `none`.
+        access_log: Which answers get a log line: `all` (hits then take the ordinary way), all but hits
+            (`misses`), or `none`.
     """
 
     mount: str = ""

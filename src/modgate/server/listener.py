@@ -110,7 +110,9 @@ class Listener:
         self.listen = listen or Listen()
         self._app = app
         self._on_ready = on_ready
-        self._shared = Shared(app.memo, app.metrics, self.listen.limits, monotonic)
+        self._shared = Shared(
+            app.memo, app.metrics, self.listen.limits, monotonic, shortcuts=app.settings.access_log != "all"
+        )
         self._clock = clock
         self._socket: socket.socket | None = None
         self._context = _tls_context(self.listen.tls) if self.listen.tls is not None else None

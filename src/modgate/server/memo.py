@@ -29,7 +29,7 @@ SMALL = 64 * 1024
 MAX_HEAD = 1024
 """Request heads above this size are parsed each time."""
 
-_FILE_SECONDS = 3600.0
+_IMMUTABLE_SECONDS = 3600.0
 _OVERHEAD = 1024
 
 
@@ -98,12 +98,9 @@ class Hot:
         self.cell = cell
         self.generation = generation
         self.alive = True
-        self.expires = float("inf")
-        if not rep.immutable:
-            self.expires = now + (rep.rest or 0.0)
-        elif file is not None:
-            # A file that is held open is looked up, and so verified, again after a while.
-            self.expires = now + _FILE_SECONDS
+        # Even what cannot change is asked for again after a while: the store then knows that it is in
+        # use, and verifies a file that is held open once more.
+        self.expires = now + (_IMMUTABLE_SECONDS if rep.immutable else rep.rest or 0.0)
         self._born = now
         self._second = 0
         self._head = self._render(rep)

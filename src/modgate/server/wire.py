@@ -72,12 +72,16 @@ class Limits:
 
 @dataclass(slots=True)
 class Shared:
-    """What all connections of a listener share. `status_line` holds the current Date."""
+    """What all connections of a listener share.
+
+    `shortcuts` is off where every answer is to have its log line. `status_line` holds the current Date.
+    """
 
     memo: Memo
     metrics: Metrics
     limits: Limits
     monotonic: Callable[[], float]
+    shortcuts: bool = True
     status_line: bytes = b"HTTP/1.1 200 OK\r\n"
 
 
@@ -205,7 +209,7 @@ class GateProtocol(HttpToolsProtocol):
                 self._too_large = True
                 raise ValueError("the request head is too large")
         self._head_bytes = 0
-        if self._is_plain_get() and self._idle():
+        if self._shared.shortcuts and self._is_plain_get() and self._idle():
             hot = self._memo.get(self.url)
             if hot is not None and self._can_send(hot):
                 self._hot = hot
