@@ -216,22 +216,6 @@ async def test_a_rolled_back_upstream_that_grows_again_is_a_fork() -> None:
         await world.sums("example.com/new")
 
 
-async def test_another_lookups_bad_head_does_not_spoil_this_one() -> None:
-    world = World()
-    await world.sums("example.com/m3")
-    other = world.db.fork(world.db.size - 100)
-    other.add_filler(400)
-    other.add("example.com/forked", "v1.0.0", "h1:f=", "h1:fm=")
-    world.db.add("example.com/good", "v1.0.0", "h1:g=", "h1:gm=")
-
-    world.db.hooks.append(lambda _db, path, reply: other.answer(path) if "forked" in path else reply)
-    good, forked = await asyncio.gather(
-        world.sums("example.com/good"), world.sums("example.com/forked"), return_exceptions=True
-    )
-    assert good == ("h1:g=", "h1:gm=")
-    assert isinstance(forked, ModgateError)
-
-
 async def test_a_kept_head_of_another_key_is_refused_with_the_way_out() -> None:
     world = World()
     await world.sums("example.com/m3")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,12 +16,15 @@ from modgate.gomod.types import ModulePath
 from modgate.model.answer import Verification
 from modgate.model.blob import BlobMeta
 from modgate.model.context import Context
-from modgate.storage.memory import MemoryStore
+from modgate.storage.disk import DiskStore
+from modgate.storage.memory import MemoryBlob, MemoryStore
 from modgate.sumdb.tiles import edge_tiles
 from tests.checksumdb.setup import ASK, World, filled, mv, spec_of
 from tests.support import sumdb_attacks
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from modgate.model.ledger import Alert, TreeHead
     from tests.support.sumdb_server import Reply, TestDatabase
 
@@ -349,6 +353,68 @@ async def test_a_rotten_tile_is_set_aside_and_fetched_again() -> None:
     assert await world.sums("example.com/m2") == ("h1:zip2=", "h1:mod2=")
     assert await world.kept("tile/8/0/000") == world.db.answer("tile/8/0/000").body
     assert "sumdb-bitrot" in await world.alerts()
+
+
+async def test_a_file_that_lost_bits_on_the_disk_is_fetched_again(tmp_path: Path) -> None:
+    store = await DiskStore.open(tmp_path, clock=lambda: 1.8e9)
+    world = World(store=store)
+    await world.sums("example.com/m1")
+    await world.mirror.close()
+    await store.close()
+    for rest in ("tile/8/0/000", "lookup/example.com/m1@v1.0.0"):
+        file = tmp_path / "sumdb" / world.db.name / rest
+        right = file.read_bytes()
+        file.chmod(0o644)
+        file.write_bytes(right[:-1] + b"x")
+    world.store = await DiskStore.open(tmp_path, clock=lambda: 1.8e9)
+    world.restarted()
+    assert await world.sums("example.com/m1") == ("h1:zip1=", "h1:mod1=")
+    assert await world.kept("tile/8/0/000") == world.db.answer("tile/8/0/000").body
+    await world.mirror.close()
+    await world.store.close()
+
+
+class SlowStore(MemoryStore):
+    """Looks for a while before it says that an object is not there."""
+
+    def __init__(self) -> None:
+        super().__init__(1 << 26)
+        self._random = random.Random(1)
+
+    async def get(self, key: str) -> MemoryBlob | None:
+        found = await super().get(key)
+        for _ in range(self._random.randrange(40)):
+            await asyncio.sleep(0)
+        return found
+
+
+async def test_what_is_proved_while_the_store_is_searched_is_not_asked_for_again() -> None:
+    world = World(filled(30_000, modules=300), store=SlowStore())
+    for start in range(0, 300, 60):
+        await asyncio.gather(*(world.sums(f"example.com/m{i}") for i in range(start, start + 60)))
+    assert max(world.db.requests.values()) == 1
+
+
+async def test_two_mirrors_over_one_store_never_move_the_head_back() -> None:
+    world = World()
+    await world.sums("example.com/m1")
+    await world.mirror.flush()
+    first, second = world.mirror, world.restarted()
+    await second.sums(ASK, mv("example.com/m1"))
+    world.db.add("example.com/a", "v1.0.0", "h1:a=", "")
+    older = world.db.head()
+    world.db.add("example.com/b", "v1.0.0", "h1:b=", "")
+    await first.sums(ASK, mv("example.com/b"))
+    newer = world.db.head()
+
+    def late(db: TestDatabase, path: str, reply: Reply) -> Reply:
+        reply.body = reply.body.replace(newer, older)
+        return reply
+
+    world.db.hooks.append(late)
+    assert (await second.sums(ASK, mv("example.com/a"))).zip == "h1:a="
+    assert await world.kept("latest") == newer
+    await first.close()
 
 
 async def test_a_rotten_lookup_is_set_aside_and_fetched_again() -> None:

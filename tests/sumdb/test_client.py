@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -263,3 +264,33 @@ async def test_a_forging_upstream_does_not_get_good_files_set_aside() -> None:
     with pytest.raises(Tampered):
         await case.client.tile(Tile(2, 0, 15, 4))
     assert not case.ops.dropped
+
+
+async def test_two_heads_of_one_size_need_no_tiles_to_be_a_fork() -> None:
+    case = Case()
+    await case.client.lookup("rsc.io/sampler", "v1.3.0")
+    fork = case.db.fork(2)
+    fork.add_filler(1)
+    case.ops.online = False
+    case.ops.cache.clear()
+    with pytest.raises(Forked) as caught:
+        await case.client.merge(fork.head())
+    assert fork.head().decode().replace("\n", "\n\t").rstrip() in caught.value.proof
+
+
+async def test_another_lookups_bad_head_does_not_spoil_this_one() -> None:
+    case = Case()
+    await case.client.lookup("rsc.io/sampler", "v1.3.0")
+    fork = case.db.fork(2)
+    fork.add_filler(50)
+    fork.add("rsc.io/forked", "v1.0.0", "h1:f=", "")
+    case.db.add("rsc.io/good", "v1.0.0", "h1:g=", "")
+    case.db.hooks.append(lambda _db, path, reply: fork.answer(path) if "forked" in path else reply)
+    async with case.ops.moving():
+        # Both wait to move the view; the good one is first, and finds the other's larger head.
+        good = asyncio.create_task(case.client.lookup("rsc.io/good", "v1.0.0"))
+        forked = asyncio.create_task(case.client.lookup("rsc.io/forked", "v1.0.0"))
+        await asyncio.sleep(0.01)
+    assert (await good).h1("rsc.io/good", "v1.0.0") == "h1:g="
+    with pytest.raises((Tampered, Unavailable)):
+        await forked

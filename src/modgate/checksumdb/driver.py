@@ -52,10 +52,17 @@ class Driver:
         return await self._remote.get(path)
 
     async def read_remote_many(self, paths: Sequence[str]) -> list[bytes | ModgateError]:
-        """Ask for all at once; an object under way is not asked for again."""
+        """Ask for all at once; an object under way is not asked for again, nor one that was proved
+        while the caller still looked for it in the store.
+        """
+        at_hand = {path: self._kept.in_memory(f"{self._name}/{path}") for path in paths}
+        missing = [path for path in paths if at_hand[path] is None]
         if STORE_ONLY.get():
-            return [NotStored(f"{self._name}/{path}") for path in paths]
-        return await self._shared.get_many(paths)
+            asked: list[bytes | ModgateError] = [NotStored(f"{self._name}/{path}") for path in missing]
+        else:
+            asked = await self._shared.get_many(missing)
+        answers = dict(zip(missing, asked, strict=True))
+        return [data if (data := at_hand[path]) is not None else answers[path] for path in paths]
 
     def expect(self, paths: Sequence[str]) -> None:
         """Begin to fetch what is not kept."""
@@ -65,9 +72,10 @@ class Driver:
             task.add_done_callback(self._hints.discard)
 
     def distrust(self, paths: Sequence[str]) -> None:
-        """Let go of answers that were proved wrong."""
+        """Let go of what is held or remembered of these: some of it was proved wrong."""
         for path in paths:
             self._shared.settle(path)
+            self._kept.forget(f"{self._name}/{path}")
 
     async def read_config(self, file: str) -> bytes:
         """The head kept last."""

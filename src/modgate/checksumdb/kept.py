@@ -48,6 +48,10 @@ class Kept:
         """The file if it is at hand without I/O."""
         return self._memory.get(file)
 
+    def forget(self, file: str) -> None:
+        """Drop the file from memory only."""
+        self._memory.pop(file)
+
     async def read(self, file: str) -> bytes | None:
         """The file, or None; one that rotted is set aside. Raises Unavailable."""
         data = self._memory.get(file)
