@@ -98,9 +98,19 @@ async def test_mutable_objects_stay_and_are_counted_once() -> None:
         await put(store, 3)
 
 
+async def test_lists_make_room_like_anything_else() -> None:
+    store = MemoryStore(300)
+    for number in range(20):
+        await store.replace(f"example.com/{number}/@v/list", bytes(100), meta_of(bytes(100)))
+    await put(store, 1)
+    assert store.used <= 300
+    assert await store.get(key(1)) is not None
+    assert await store.get("example.com/0/@v/list") is None
+
+
 async def test_it_is_not_ready_when_nothing_could_make_room() -> None:
     store = MemoryStore(100)
-    await store.replace("list", bytes(100), meta_of(bytes(100)))
+    await store.replace("sumdb/x/latest", bytes(100), meta_of(bytes(100)))
     with pytest.raises(Unavailable) as full:
         await store.ready()
     assert full.value.kind == "storage-full"

@@ -36,7 +36,8 @@ class ChecksumDatabase(Protocol):
         """The authenticated sums.
 
         Raises Unverified (the database proves it does not know the version), Unavailable (it could
-        not be asked: never taken for "unknown"), Tampered (bad signature, proof, fork, rollback).
+        not be asked: never taken for "unknown"), Tampered (bad signature, proof, fork, rollback),
+        Denied (a private name, or an upstream's refusal).
         """
 
 

@@ -248,7 +248,7 @@ class MemoryStore:
     async def ready(self) -> None:
         """Raises Unavailable when closed, or when nothing could be forgotten to make room."""
         self.check_open()
-        if self._used >= self._limit and all(blob.mutable for blob in self._objects.values()):
+        if self._used >= self._limit and all(_kept(blob) for blob in self._objects.values()):
             raise self._full(1)
 
     async def close(self) -> None:
@@ -268,7 +268,7 @@ class MemoryStore:
         """Count bytes in, forgetting what is longest unused to make room. Raises Unavailable."""
         count -= len(instead_of.data) if instead_of is not None else 0
         if self._used + count > self._limit:
-            spare = [blob for blob in self._objects.values() if not blob.mutable and blob is not instead_of]
+            spare = [blob for blob in self._objects.values() if not _kept(blob) and blob is not instead_of]
             # Nothing is forgotten in vain: an object that cannot fit leaves the others alone.
             if self._used + count - sum(len(blob.data) for blob in spare) > self._limit:
                 raise self._full(count)
@@ -305,6 +305,11 @@ class MemoryStore:
             next_step="Raise its bound, or store in a folder.",
             kind="storage-full",
         )
+
+
+def _kept(blob: MemoryBlob) -> bool:
+    """What is never forgotten to make room: the tree heads that were served, which must not go back."""
+    return blob.mutable and blob.key.startswith("sumdb/")
 
 
 def _check_bytes(key: str, data: bytes, meta: BlobMeta) -> None:
