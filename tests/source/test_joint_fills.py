@@ -66,6 +66,7 @@ async def test_clients_that_start_at_any_point_share_one_fetch_and_get_the_same_
     await over.quiet()
     assert over.inner.counts[request.url_path] == 1
     assert body.closed
+    assert over.inner.contexts[0].background
     hit = await over.cached.fetch(CTX, request)
     assert await read(hit) == big.zip
     assert hit.verified is Verification.SUMDB
@@ -217,7 +218,8 @@ async def test_a_body_of_another_length_than_announced_is_broken(
     if change == "long":
         await body.send(big.zip[-5:] + b"more")
     await body.end(Unavailable("reset", kind="unreachable") if change == "breaks" else None)
-    with pytest.raises(Unavailable):
+    why = {"short": "broke off", "long": "longer than", "breaks": "reset"}[change]
+    with pytest.raises(Unavailable, match=why):
         await reading
     assert await over.store.get(request.url_path) is None
     assert body.closed
@@ -287,11 +289,12 @@ async def test_a_look_at_the_store_that_a_fill_outran_costs_no_second_fetch(
 
 async def test_head_of_what_is_not_stored_fills_nothing(stack: Stack, big: BuiltModule) -> None:
     head = replace(CTX, head=True)
-    answer = await stack.cached.fetch(head, asked(big, "zip"))
-    assert answer.size == len(big.zip)
-    assert answer.body == b""
-    assert stack.inner.contexts[-1].head
-    assert await stack.store.get(asked(big, "zip").url_path) is None
+    for kind in ("mod", "zip"):
+        answer = await stack.cached.fetch(head, asked(big, kind))
+        assert answer.size == len(big.bytes_of(kind))
+        assert answer.body == b""
+        assert stack.inner.contexts[-1].head
+        assert await stack.store.get(asked(big, kind).url_path) is None
     assert not stack.cached._fills
 
 
