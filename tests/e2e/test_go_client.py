@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -174,27 +175,27 @@ def test_a_policy_refusal_of_the_upstream_reaches_the_person(furnished: Stage) -
     assert "leaf is banned: ask security@example.test" in done.stderr
 
 
+def test_a_major_without_its_suffix_becomes_incompatible(stage: Stage) -> None:
+    # `@v2.0.0` of a path without /v2 is a question, not a version: the answer is v2.0.0+incompatible.
+    path, version = "example.test/old", "v2.0.0+incompatible"
+    built = stage.world.add(path, version, go_mod=f"module {path}\n".encode())
+    bare = make_zip({f"{path}@{version}/old.go": b"package old\n"})
+    stage.world.put(replace(built, zip=bare))
+    stage.world.query(path, "v2.0.0", version)
+    stage.seal()
+    client = stage.client(stage.gate())
+    client.module()
+    client.run("get", f"{path}@v2.0.0")
+    assert f"{path} {version}" in client.run("list", "-m", "all").stdout
+
+
 def test_a_toolchain_travels_as_a_module_and_is_verified(stage: Stage) -> None:
     version = "v0.0.1-go1.99.0.linux-amd64"
     prefix = f"golang.org/toolchain@{version}/"
     built = stage.world.add("golang.org/toolchain", version, go_mod=b"module golang.org/toolchain\n")
     script = b"#!/bin/sh\necho this is go1.99.0\n"
-    stage.world.put(
-        type(built)(
-            built.path,
-            version,
-            built.info,
-            built.mod,
-            make_zip(
-                {
-                    prefix + "bin/go": script,
-                    prefix + "bin/gofmt": b"",
-                    prefix + "pkg/tool/x": b"",
-                    prefix + "lib/x": b"",
-                }
-            ),
-        )
-    )
+    files = {"bin/go": script, "bin/gofmt": b"", "pkg/tool/x": b"", "lib/x": b"", "VERSION": b"go1.99.0\n"}
+    stage.world.put(replace(built, zip=make_zip({prefix + name: data for name, data in files.items()})))
     stage.seal()
     gate = stage.gate()
     client = stage.client(gate, GOTOOLCHAIN="go1.99.0", GOOS="linux", GOARCH="amd64", GONOSUMDB="*")

@@ -1,6 +1,6 @@
 """Go's own module scripts, run through the gate, and what differs from running them without it.
 
-    python -m tests.goscripts.run [--run REGEXP] [--short] [--relay] [--keep FOLDER]
+    python -m tests.goscripts.run [--run REGEXP] [--short] [--relay] [--mended] [--keep FOLDER]
 
 `cmd/go`'s script tests talk to a module proxy inside their own test process. Here that proxy runs as
 a process of its own (the test binary's `-proxy` flag), and an overlay, made from the toolchain's own
@@ -9,6 +9,10 @@ when a script asks for a host outside. The scripts run twice, straight and throu
 difference needs its argument in `argued.txt` (`name: why`); one without fails the run, and so does an
 argument that no longer has its difference.
 `--relay` puts nothing but a relay in between: it shows that the method itself changes nothing.
+Many of the scripts' archives were written by hand: their zip carries another go.mod than the one that is
+served, or none, which no source control could produce and the gate refuses. `--mended` lets the test proxy
+build those zips with the served go.mod, so that the rest of these scripts is seen as well; what
+differs then is argued in `argued_mended.txt`.
 """
 
 from __future__ import annotations
@@ -33,22 +37,47 @@ from tests.support.gate import Gate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["MODULE_SCRIPTS", "Outcome", "Report", "compare", "read_argued"]
+__all__ = ["ARGUED", "ARGUED_MENDED", "MODULE_SCRIPTS", "Outcome", "Report", "compare", "read_argued"]
 
 MODULE_SCRIPTS = "^mod_"
 ARGUED = Path(__file__).with_name("argued.txt")
+ARGUED_MENDED = Path(__file__).with_name("argued_mended.txt")
 KEY = "localhost.localdev/sumdb+00000c67+AcTrnkbUA+TU4heY3hkjiSES/DSQniBqIeQ/YppAUtK6"
 START = 'proxyURL = "http://" + *proxyAddr + "/mod"'
-SEAMS = {
-    "proxy_test.go": (
-        START,
-        START + '; if other := os.Getenv("MODGATE_SCRIPT_PROXY"); other != "" { proxyURL = other }',
-    ),
-    "scriptconds_test.go": (
+OTHER = START + '; if other := os.Getenv("MODGATE_SCRIPT_PROXY"); other != "" { proxyURL = other }'
+# The archive as it is read: the served go.mod, word for word, in the place of the zip's own.
+READ = "a, err := txtar.ParseFile(name)"
+MENDED = (
+    READ
+    + """
+		if err == nil {
+			own := -1
+			for i, f := range a.Files {
+				if f.Name == "go.mod" {
+					own = i
+				}
+			}
+			for _, f := range a.Files {
+				if f.Name != ".mod" || strings.HasSuffix(vers, "+incompatible") {
+					continue
+				}
+				if own >= 0 {
+					a.Files[own].Data = f.Data
+				} else {
+					a.Files = append(a.Files, txtar.File{Name: "go.mod", Data: f.Data})
+				}
+			}
+		}"""
+)
+SEAMS = (
+    ("proxy_test.go", START, OTHER),
+    (
+        "scriptconds_test.go",
         "if !testenv.HasExternalNetwork() {",
         'if host != "" || !testenv.HasExternalNetwork() {',
     ),
-}
+)
+MENDING = ("proxy_test.go", READ, MENDED)
 
 
 @dataclass(slots=True)
@@ -118,15 +147,18 @@ def _environment(folder: Path) -> dict[str, str]:
     return kept | {"GOCACHE": str(folder / "gocache"), "GOFLAGS": "", "GOENV": "off", "GOTELEMETRY": "off"}
 
 
-def build(go: str, folder: Path) -> Path:
-    """The test binary of cmd/go with the two seams."""
-    replace = {}
-    for name, (seam, better) in SEAMS.items():
-        source, patched = _goroot(go) / "src/cmd/go" / name, folder / name
-        text = source.read_text(encoding="utf-8")
+def build(go: str, folder: Path, *, mended: bool = False) -> Path:
+    """The test binary of cmd/go with its seams."""
+    texts: dict[str, str] = {}
+    home = _goroot(go) / "src/cmd/go"
+    for name, seam, better in (*SEAMS, MENDING) if mended else SEAMS:
+        text = texts.get(name) or (home / name).read_text(encoding="utf-8")
         assert text.count(seam) == 1, f"cmd/go's {name} has changed: find the new seam"
-        patched.write_text(text.replace(seam, better), encoding="utf-8")
-        replace[str(source)] = str(patched)
+        texts[name] = text.replace(seam, better)
+    replace = {}
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        replace[str(home / name)] = str(folder / name)
     overlay = folder / "overlay.json"
     overlay.write_text(json.dumps({"Replace": replace}), encoding="utf-8")
     binary = folder / "cmdgo.test"
@@ -191,10 +223,16 @@ def _address(url: str) -> Address:
 
 
 def compare(
-    go: str, folder: Path, *, pattern: str = MODULE_SCRIPTS, short: bool = False, relay: bool = False
+    go: str,
+    folder: Path,
+    *,
+    pattern: str = MODULE_SCRIPTS,
+    short: bool = False,
+    relay: bool = False,
+    mended: bool = False,
 ) -> Report:
     """Run the scripts without and with the gate. `folder` takes the binary, the logs and the stores."""
-    binary, where = build(go, folder), _goroot(go) / "src/cmd/go"
+    binary, where = build(go, folder, mended=mended), _goroot(go) / "src/cmd/go"
     straight = _run(binary, folder, where, pattern, "", short=short)
     with contextlib.ExitStack() as stack:
         proxy = stack.enter_context(_test_proxy(binary, where, folder))
@@ -221,7 +259,8 @@ def compare(
         stack.callback(front.shutdown)
         gated = _run(binary, folder, where, pattern, front.url, short=short)
         assert front.requests, "no script asked the gate anything"
-    return Report(straight, gated, {} if relay else read_argued())
+    argued = {} if relay else read_argued(ARGUED_MENDED if mended else ARGUED)
+    return Report(straight, gated, argued)
 
 
 def main() -> int:
@@ -232,13 +271,19 @@ def main() -> int:
     parser.add_argument("--run", default=MODULE_SCRIPTS)
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--relay", action="store_true")
+    parser.add_argument("--mended", action="store_true")
     parser.add_argument("--keep", type=Path)
     options = parser.parse_args()
     folder = options.keep or Path(tempfile.mkdtemp(prefix="goscripts-"))
     folder.mkdir(parents=True, exist_ok=True)
     try:
         report = compare(
-            shutil.which("go") or "go", folder, pattern=options.run, short=options.short, relay=options.relay
+            shutil.which("go") or "go",
+            folder,
+            pattern=options.run,
+            short=options.short,
+            relay=options.relay,
+            mended=options.mended,
         )
     finally:
         if not options.keep:
