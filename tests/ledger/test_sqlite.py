@@ -39,7 +39,7 @@ async def ledger(path: Path) -> AsyncIterator[SqliteLedger]:
 
 def _count(ledger: SqliteLedger) -> Callable[[], int]:
     commits: list[Any] = []
-    event.listen(ledger._engine.sync_engine, "commit", commits.append)
+    event.listen(ledger._engine, "commit", commits.append)
     return lambda: len(commits)
 
 
@@ -69,9 +69,9 @@ async def test_one_first_sight_costs_one_transaction_and_a_look_none(ledger: Sql
 
 
 async def test_every_commit_is_flushed_to_a_write_ahead_log(ledger: SqliteLedger) -> None:
-    async with ledger._engine.connect() as connection:
-        assert (await connection.exec_driver_sql("PRAGMA journal_mode")).scalar() == "wal"
-        assert (await connection.exec_driver_sql("PRAGMA synchronous")).scalar() == 2  # FULL
+    with ledger._engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
 
 
 CHILD = """
@@ -233,8 +233,8 @@ async def test_a_file_that_vanished_is_not_ready(ledger: SqliteLedger, path: Pat
 
 
 async def test_a_read_only_file_is_unavailable(ledger: SqliteLedger) -> None:
-    async with ledger._engine.connect() as connection:
-        await connection.exec_driver_sql("PRAGMA query_only=ON")
+    with ledger._engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA query_only=ON")
     with pytest.raises(Unavailable, match="read-only"):
         await ledger.first_seen(record())
     with pytest.raises(Unavailable, match="read-only"):
@@ -242,9 +242,9 @@ async def test_a_read_only_file_is_unavailable(ledger: SqliteLedger) -> None:
 
 
 async def test_a_full_disk_is_storage_full(ledger: SqliteLedger) -> None:
-    async with ledger._engine.connect() as connection:
-        pages = (await connection.exec_driver_sql("PRAGMA page_count")).scalar_one()
-        await connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+    with ledger._engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
     with pytest.raises(Unavailable) as full:
         await asyncio.gather(*(ledger.first_seen(record(number)) for number in range(2000)))
     assert full.value.kind == "storage-full"

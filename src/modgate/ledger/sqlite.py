@@ -2,20 +2,20 @@
 
 Write-ahead logging, so that readers never wait; `synchronous=FULL`, so that a write is durable when
 it returns; `BEGIN IMMEDIATE` for everything that writes, so that two processes on one file queue
-for the lock instead of failing half way. Writes go in groups (see `groupcommit`).
+for the lock instead of failing half way. Writes go in groups (see `groupcommit`). The database is
+spoken to from threads of its own, a whole transaction each trip (see docs/adr/0006).
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from contextlib import closing, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from sqlalchemy import event, insert, select, tuple_, update
+from sqlalchemy import bindparam, create_engine, event, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from modgate.errors import ModgateError, Unavailable
 from modgate.gomod.types import ModulePath, ModuleVersion, Version
@@ -26,13 +26,12 @@ from modgate.ledger.leases import grant, holds
 from modgate.model import Alert, Lease, TreeHead, VerificationRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from sqlalchemy import Connection, Row
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+    from sqlalchemy import Connection, Engine, Row
 
-    Step = Callable[[AsyncConnection], Awaitable[object]]
+    Step = Callable[[Connection], object]
 
 __all__ = ["SqliteLedger"]
 
@@ -46,19 +45,26 @@ _RECORD = (
     schema.first_seen.c.verified,
     schema.first_seen.c.first_seen,
 )
+_ADD_RECORD = sqlite_insert(schema.first_seen).on_conflict_do_nothing()
+_STANDING = select(*_RECORD).where(
+    schema.first_seen.c.path == bindparam("of_path"),
+    schema.first_seen.c.version == bindparam("of_version"),
+    schema.first_seen.c.kind == bindparam("of_kind"),
+)
 _LEASE = (schema.lease.c.name, schema.lease.c.holder, schema.lease.c.token, schema.lease.c.expires_at)
 
 
 class SqliteLedger:
     """Made by `open`."""
 
-    def __init__(self, engine: AsyncEngine, path: Path, *, clock: Callable[[], float]) -> None:
+    def __init__(self, engine: Engine, path: Path, *, clock: Callable[[], float]) -> None:
         self._engine = engine
         self._writing = engine.execution_options(begin="BEGIN IMMEDIATE")
         self._path = path
         self._clock = clock
         self._writes: GroupCommit[Any, Any] = GroupCommit(self._write_group)
-        self._reads: set[asyncio.Task[Any]] = set()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="modgate-ledger-write")
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="modgate-ledger-read")
         self._closed = False
 
     @classmethod
@@ -73,19 +79,15 @@ class SqliteLedger:
         Raises:
             Unavailable: The file cannot be opened, is locked, corrupt, or of a newer modgate.
         """
-        try:
-            await asyncio.to_thread(_touch, path, busy_timeout)
-        except FOREIGN as error:
-            raise explain(error, str(path)) from error
-        url = URL.create("sqlite+aiosqlite", database=str(path))
-        engine = create_async_engine(url, connect_args={"timeout": busy_timeout})
-        event.listen(engine.sync_engine, "connect", _prepare)
-        event.listen(engine.sync_engine, "begin", _begin)
+        url = URL.create("sqlite", database=str(path))
+        engine = create_engine(url, connect_args={"timeout": busy_timeout})
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
         ledger = cls(engine, path, clock=clock)
         try:
-            await ledger._make_tables()
+            await ledger._run(ledger._writer, ledger._make_tables)
         except BaseException:
-            await engine.dispose()
+            await ledger.close()
             raise
         return ledger
 
@@ -97,11 +99,8 @@ class SqliteLedger:
 
     async def seen(self, version: ModuleVersion, kind: str) -> VerificationRecord | None:
         """The standing record."""
-        table = schema.first_seen.c
-        query = select(*_RECORD).where(
-            table.path == version.path, table.version == version.version, table.kind == kind
-        )
-        rows = await self._read(query)
+        names = {"of_path": version.path, "of_version": version.version, "of_kind": kind}
+        rows = await self._read(_STANDING.params(names))
         return _record(rows[0]) if rows else None
 
     async def add_tree_head(self, head: TreeHead) -> None:
@@ -113,8 +112,8 @@ class SqliteLedger:
             "seen_at": head.seen_at,
         }
 
-        async def add(connection: AsyncConnection) -> None:
-            await connection.execute(sqlite_insert(schema.tree_head).values(values).on_conflict_do_nothing())
+        def add(connection: Connection) -> None:
+            connection.execute(sqlite_insert(schema.tree_head).values(values).on_conflict_do_nothing())
 
         await self._write(add)
 
@@ -138,8 +137,8 @@ class SqliteLedger:
             "at": alert.at,
         }
 
-        async def add(connection: AsyncConnection) -> None:
-            await connection.execute(insert(schema.alert).values(values))
+        def add(connection: Connection) -> None:
+            connection.execute(insert(schema.alert).values(values))
 
         await self._write(add)
 
@@ -152,13 +151,13 @@ class SqliteLedger:
     async def acquire(self, name: str, holder: str, *, ttl: float) -> Lease | None:
         """Take or renew the lease. None while another holds it."""
 
-        async def take(connection: AsyncConnection) -> Lease | None:
+        def take(connection: Connection) -> Lease | None:
             # The clock is read under the write lock: whoever waited for it must not use an old time.
-            present = await _present(connection, name)
+            present = _present(connection, name)
             lease = grant(present, name, holder, now=self._clock(), ttl=ttl)
             if lease is not None:
                 values = {"holder": lease.holder, "token": lease.token, "expires_at": lease.expires_at}
-                await connection.execute(
+                connection.execute(
                     sqlite_insert(schema.lease)
                     .values(name=name, **values)
                     .on_conflict_do_update(index_elements=["name"], set_=values)
@@ -170,10 +169,10 @@ class SqliteLedger:
     async def release(self, lease: Lease) -> bool:
         """Give it back early; False if it was no longer this holder's under this token."""
 
-        async def give_back(connection: AsyncConnection) -> bool:
-            if not holds(await _present(connection, lease.name), lease, now=self._clock()):
+        def give_back(connection: Connection) -> bool:
+            if not holds(_present(connection, lease.name), lease, now=self._clock()):
                 return False
-            await connection.execute(
+            connection.execute(
                 update(schema.lease).where(schema.lease.c.name == lease.name).values(expires_at=0.0)
             )
             return True
@@ -190,23 +189,27 @@ class SqliteLedger:
                 next_step="Restore it, or start modgate anew.",
             )
 
-        async def probe() -> None:
-            async with self._writing.connect() as connection, connection.begin() as transaction:
-                await connection.execute(
+        def probe() -> None:
+            with self._writing.connect() as connection, connection.begin() as transaction:
+                connection.execute(
                     update(schema.meta).values(value=schema.meta.c.value).where(schema.meta.c.key == "schema")
                 )
-                await transaction.rollback()
+                transaction.rollback()
 
-        await self._shielded(probe())
+        await self._run(self._writer, probe)
 
     async def close(self) -> None:
         """Finish what is being written, then release the connections."""
         self._closed = True
         await self._writes.drain()
-        if self._reads:
-            await asyncio.wait(self._reads)
-        with suppress(*FOREIGN):
-            await self._engine.dispose()
+
+        def release() -> None:
+            self._writer.shutdown()
+            self._readers.shutdown()
+            with suppress(*FOREIGN):
+                self._engine.dispose()
+
+        await asyncio.to_thread(release)
 
     # --- parts
 
@@ -214,16 +217,13 @@ class SqliteLedger:
         if self._closed:
             raise Unavailable("the ledger is closed", where=str(self._path), kind="stopping")
 
-    async def _make_tables(self) -> None:
-        async def make() -> str:
-            async with self._writing.begin() as connection:
-                await connection.run_sync(schema.metadata.create_all)
-                version = sqlite_insert(schema.meta).values(key="schema", value=str(schema.SCHEMA_VERSION))
-                await connection.execute(version.on_conflict_do_nothing())
-                query = select(schema.meta.c.value).where(schema.meta.c.key == "schema")
-                return str((await connection.execute(query)).scalar_one())
-
-        found = await self._shielded(make())
+    def _make_tables(self) -> None:
+        with self._writing.begin() as connection:
+            schema.metadata.create_all(connection)
+            version = sqlite_insert(schema.meta).values(key="schema", value=str(schema.SCHEMA_VERSION))
+            connection.execute(version.on_conflict_do_nothing())
+            query = select(schema.meta.c.value).where(schema.meta.c.key == "schema")
+            found = str(connection.execute(query).scalar_one())
         if found != str(schema.SCHEMA_VERSION):
             raise Unavailable(
                 f"the ledger has schema {found}, and this modgate knows {schema.SCHEMA_VERSION}",
@@ -234,22 +234,24 @@ class SqliteLedger:
     async def _write_group(self, items: Sequence[VerificationRecord | Step]) -> Sequence[object]:
         """One transaction: all records by one statement, then the other steps in their order."""
         records = [item for item in items if isinstance(item, VerificationRecord)]
-        try:
-            async with self._writing.begin() as connection:
-                standing = await _add_records(connection, records) if records else {}
+
+        def write() -> Sequence[object]:
+            with self._writing.begin() as connection:
+                if records:
+                    connection.execute(_ADD_RECORD, [_row(record) for record in records])
                 return [
-                    standing[item.version, item.kind]
+                    _standing(connection, item.version, item.kind)
                     if isinstance(item, VerificationRecord)
-                    else await item(connection)
+                    else item(connection)
                     for item in items
                 ]
-        except FOREIGN as error:
-            raise explain(error, str(self._path)) from error
+
+        return await self._run(self._writer, write)
 
     @overload
     async def _write(self, item: VerificationRecord) -> VerificationRecord: ...
     @overload
-    async def _write(self, item: Callable[[AsyncConnection], Awaitable[T]]) -> T: ...
+    async def _write(self, item: Callable[[Connection], T]) -> T: ...
     async def _write(self, item: Any) -> Any:
         self._check_open()
         return await self._writes.write(item)
@@ -257,30 +259,20 @@ class SqliteLedger:
     async def _read(self, query: Any) -> Sequence[Row[*tuple[Any, ...]]]:
         self._check_open()
 
-        async def read() -> Sequence[Row[*tuple[Any, ...]]]:
-            async with self._engine.connect() as connection:
-                return (await connection.execute(query)).all()
+        def read() -> Sequence[Row[*tuple[Any, ...]]]:
+            with self._engine.connect() as connection:
+                return connection.execute(query).all()
 
-        return await self._shielded(read())
+        return await self._run(self._readers, read)
 
-    async def _shielded(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run to the end even if the caller goes away: a connection is not left in mid-air."""
-        task = asyncio.create_task(work)
-        self._reads.add(task)
-        task.add_done_callback(self._reads.discard)
+    async def _run(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        """One trip to a thread; it runs to its end even if the caller goes away."""
         try:
-            return await asyncio.shield(task)
+            return await asyncio.get_running_loop().run_in_executor(threads, work)
         except ModgateError:
             raise
         except FOREIGN as error:
             raise explain(error, str(self._path)) from error
-
-
-def _touch(path: Path, busy_timeout: float) -> None:
-    """Meet a hopeless file before the pool does: aiosqlite leaves a thread behind when it cannot connect."""
-    with closing(sqlite3.connect(path, timeout=busy_timeout)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("SELECT count(*) FROM sqlite_master")
 
 
 def _prepare(connection: Any, _record: Any) -> None:
@@ -298,30 +290,24 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
 
-async def _add_records(
-    connection: AsyncConnection, records: Sequence[VerificationRecord]
-) -> dict[tuple[ModuleVersion, str], VerificationRecord]:
-    """Add what is new; returns what stands for each. The first of equals in a group wins."""
-    rows = [
-        {
-            "path": record.version.path,
-            "version": record.version.version,
-            "kind": record.kind,
-            "h1": record.h1,
-            "verified": record.verified,
-            "first_seen": record.first_seen,
-        }
-        for record in records
-    ]
-    await connection.execute(sqlite_insert(schema.first_seen).on_conflict_do_nothing(), rows)
-    names = {(record.version.path, record.version.version, record.kind) for record in records}
-    query = select(*_RECORD).where(tuple_(*_RECORD[:3]).in_(list(names)))
-    standing = [_record(row) for row in await connection.execute(query)]
-    return {(record.version, record.kind): record for record in standing}
+def _row(record: VerificationRecord) -> dict[str, object]:
+    return {
+        "path": record.version.path,
+        "version": record.version.version,
+        "kind": record.kind,
+        "h1": record.h1,
+        "verified": record.verified,
+        "first_seen": record.first_seen,
+    }
 
 
-async def _present(connection: AsyncConnection, name: str) -> Lease | None:
-    row = (await connection.execute(select(*_LEASE).where(schema.lease.c.name == name))).first()
+def _standing(connection: Connection, version: ModuleVersion, kind: str) -> VerificationRecord:
+    names = {"of_path": version.path, "of_version": version.version, "of_kind": kind}
+    return _record(connection.execute(_STANDING, names).one())
+
+
+def _present(connection: Connection, name: str) -> Lease | None:
+    row = connection.execute(select(*_LEASE).where(schema.lease.c.name == name)).first()
     return None if row is None else Lease(*row)
 
 
