@@ -117,6 +117,7 @@ class World:
         *,
         requires: Mapping[str, str] | None = None,
         retract: Sequence[str] = (),
+        go: str = "1.21",
         files: Mapping[str, bytes] | None = None,
         go_mod: bytes | None = None,
         package: str | None = None,
@@ -128,7 +129,7 @@ class World:
         """Build and write one version: a package that imports what it requires, `padding` noise bytes."""
         requires = requires or {}
         if go_mod is None:
-            go_mod = _go_mod(path, requires, retract)
+            go_mod = _go_mod(path, requires, retract, go)
         name = package or re.sub(r"\W", "", re.sub(r"/v\d+$", "", path).rsplit("/", 1)[-1])
         content: dict[str, bytes] = {"go.mod": go_mod}
         if files is None:
@@ -193,8 +194,8 @@ class World:
         return {key: built.record for key, built in self.modules.items()}
 
 
-def _go_mod(path: str, requires: Mapping[str, str], retract: Sequence[str]) -> bytes:
-    lines = [f"module {path}", "", "go 1.21"]
+def _go_mod(path: str, requires: Mapping[str, str], retract: Sequence[str], go: str) -> bytes:
+    lines = [f"module {path}", "", f"go {go}"]
     if requires:
         lines += ["", "require ("]
         lines += [f"\t{dep} {version}" for dep, version in requires.items()]
