@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from modgate.errors import Invalid
@@ -97,14 +98,7 @@ class Request:
 
         It is the file name as well, except for queries with characters that a URL must encode.
         """
-        base = module.escape_path(self.path)
-        if self.kind is Kind.LATEST:
-            return f"{base}/@latest"
-        if self.kind is Kind.LIST:
-            return f"{base}/@v/list"
-        name = _TO_ENCODE.sub(lambda match: f"%{ord(match[0]):02X}", module.escape_version(self.version))
-        extension = "info" if self.kind is Kind.QUERY else self.kind.value
-        return f"{base}/@v/{name}.{extension}"
+        return _url_path(self.kind, self.path, self.version)
 
     @property
     def immutable(self) -> bool:
@@ -125,6 +119,19 @@ class Request:
 
     def __str__(self) -> str:
         return f"{self.path}@{self.version} {self.kind}" if self.version else f"{self.path} {self.kind}"
+
+
+@lru_cache(maxsize=8192)
+def _url_path(kind: Kind, path: ModulePath, version: str) -> str:
+    """Asked for many times on the way of one request."""
+    base = module.escape_path(path)
+    if kind is Kind.LATEST:
+        return f"{base}/@latest"
+    if kind is Kind.LIST:
+        return f"{base}/@v/list"
+    name = _TO_ENCODE.sub(lambda match: f"%{ord(match[0]):02X}", module.escape_version(version))
+    extension = "info" if kind is Kind.QUERY else kind.value
+    return f"{base}/@v/{name}.{extension}"
 
 
 def decode_path(raw_path: str) -> str:

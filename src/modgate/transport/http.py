@@ -40,6 +40,7 @@ _TEXT = 4096
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT = frozenset({408, 425, 429})
 _LONG_WAIT = 2.0
+_ORIGINS = 256
 _SAFE = "/!@+~,=$&()%"
 
 T = TypeVar("T")
@@ -170,6 +171,7 @@ class HTTPUpstream:
         )
         self._instance = instance
         self._tls = tls
+        self._proxies: dict[yarl.URL, yarl.URL | None] = {}
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._closed = False
 
@@ -300,12 +302,21 @@ class HTTPUpstream:
             authorization = self._netrc.authorization(url.host or "")
         if authorization is not None:
             headers["Authorization"] = authorization
-        proxy = proxy_for(url)
+        proxy = self._proxy(url)
         # A proxy has an address of its own, often an internal one, and resolves the name itself.
         guarded = proxy is None and not trusted(url, self._base, self.settings.redirect_hosts)
         return await self._session(guarded=guarded).request(
             method, url, headers=headers, proxy=proxy, allow_redirects=False
         )
+
+    def _proxy(self, url: yarl.URL) -> yarl.URL | None:
+        """The proxy on the way to a URL, read from the environment once for each host, as go does."""
+        origin = url.origin()
+        if origin not in self._proxies:
+            if len(self._proxies) >= _ORIGINS:
+                self._proxies.clear()
+            self._proxies[origin] = proxy_for(url)
+        return self._proxies[origin]
 
     async def _accept(self, response: aiohttp.ClientResponse, where: str) -> _Stream:
         """The stream of a 200 answer; otherwise the error that the status means."""
