@@ -57,8 +57,8 @@ def _download(go: str, folder: Path, application: Path, proxy: str, database: st
     for name in ("go.mod", "go.sum"):
         shutil.copyfile(application / name, client.work / name)
     begun = time.perf_counter()
+    # Each zip is compared with go.sum as it comes in; `go mod verify` would hash them all again.
     client.run("mod", "download", wait=BOUND)
-    client.run("mod", "verify", wait=BOUND)
     seconds = time.perf_counter() - begun
     shutil.rmtree(folder)
     return seconds

@@ -107,7 +107,7 @@ class Gate:
         while not self._ready.wait(0.02):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
-                raise GateFailedError(f"exit status {self._process.returncode}\n{self.output}")
+                raise GateFailedError(f"exit status {self._process.returncode}\n{self.output[-3000:]}")
 
     def _collect(self, pipe: Any, watch: bool) -> None:
         for line in pipe:
