@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.support.modules import make_zip
+from tests.support.modules import make_zip, noise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,8 +78,10 @@ def _other(cell: Cell) -> bytes:
             return b"module evil.test/other\n\ngo 1.21\n"
         case "zip":
             path = cell.upstream.removeprefix("/").split("/@v/", maxsplit=1)[0]
-            prefix = f"{path}@v1.0.0/"
-            return make_zip({prefix + "go.mod": f"module {path}\n".encode(), prefix + "x.go": b"package x\n"})
+            # A faultless zip, with the very go.mod that is served: only its hash gives it away.
+            files = {"go.mod": f"module {path}\n\ngo 1.21\n".encode(), "x.go": b"package x\n"}
+            files["padding.bin"] = noise("other", len(cell.right))
+            return make_zip({f"{path}@v1.0.0/{name}": data for name, data in files.items()}, store=True)
         case "lookup":
             number, _, rest = cell.right.partition(b"\n")
             return number + b"\nfiller.test/m1 v1.0.0 h1:AAAA=\n\n" + rest.partition(b"\n\n")[2]
