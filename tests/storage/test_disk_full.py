@@ -125,7 +125,7 @@ async def replace(store: BlobStore) -> None:
     await store.replace(LIST, data, meta_of(data))
 
 
-PUT = ("created", "written", "synced", "meta", "folder", "ziphash", "linked", "described", "unlinked")
+PUT = ("created", "written", "synced", "meta", "folder", "ziphash", "linked", "described")
 STAGES = [
     *((put, stage) for stage in ("before", *PUT)),
     *((commit, stage) for stage in ("before", "flushed", *PUT)),

@@ -8,6 +8,7 @@ They raise OSError; the store translates.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import os
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = [
     "PIECE",
     "keep",
-    "link",
     "make_folders",
+    "name_once",
     "read_all",
     "sha256_of",
     "sync_data",
@@ -36,6 +37,10 @@ PIECE = 256 * 1024
 """Bytes moved by one call."""
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
+_NO_FLAG = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1
+_renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)  # Linux only
 
 sync_data = getattr(os, "fdatasync", os.fsync)  # macOS has only fsync
 
@@ -73,26 +78,35 @@ def sha256_of(descriptor: int) -> str:
 
 
 def write_file(path: str, data: bytes) -> None:
-    """A new file with these bytes, not synced."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    """A file with just these bytes, not synced."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666)
     try:
         write_all(descriptor, data, 0)
     finally:
         os.close(descriptor)
 
 
-def link(path: str, target: str) -> None:
-    """Give a file a second name unless that is taken (FileExistsError).
+def name_once(path: str, target: str) -> None:
+    """Rename a file unless the new name is taken (FileExistsError).
 
-    Where the file system has no links, the file is renamed: the caller has looked whether the name
-    is free, and holds the lock under which all writers do.
+    Where the kernel or the file system cannot do that in one step, the file is linked and the old
+    name removed. Where there are no links either, it is renamed: the caller has looked whether the
+    name is free, and holds the lock under which all writers do.
     """
+    if _renameat2 is not None:
+        if _renameat2(_AT_FDCWD, os.fsencode(path), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE) == 0:
+            return
+        number = ctypes.get_errno()
+        if number not in _NO_FLAG:
+            raise OSError(number, os.strerror(number), path, None, target)
     try:
         os.link(path, target)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
         os.rename(path, target)
+    else:
+        os.unlink(path)
 
 
 def unlink(path: str) -> None:
@@ -102,18 +116,17 @@ def unlink(path: str) -> None:
 
 
 def make_folders(folder: str) -> list[str]:
-    """Make a folder and its parents; returns the folders that got a new entry, to be synced."""
+    """Make a folder and its parents; returns those that were made."""
     try:
         os.mkdir(folder)
     except FileExistsError:
         return []
     except FileNotFoundError:
-        parent = os.path.dirname(folder)
-        above = make_folders(parent)
+        above = make_folders(os.path.dirname(folder))
         with suppress(FileExistsError):
             os.mkdir(folder)
-        return [*above, parent]
-    return [os.path.dirname(folder)]
+        return [*above, folder]
+    return [folder]
 
 
 def sync_folder(folder: str) -> None:

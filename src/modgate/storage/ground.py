@@ -1,4 +1,4 @@
-"""Where the files of a disk store lie, and how they are opened.
+"""Where the files of a disk store lie, how they are opened, and what is known of their folders.
 
 Symbolic links are never followed: a link in place of an object is refused by the kernel, and the
 folders of a key are checked when they are first used. Both guard against a folder filled from
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from modgate.errors import Unavailable
 from modgate.storage.failures import translated
-from modgate.storage.files import keep, unlink, write_file
+from modgate.storage.files import keep, make_folders, sync_folder, unlink, write_file
 from modgate.storage.keys import OWN_FOLDER
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ class Ground:
         self._own = f"{root}/{OWN_FOLDER}"
         self._names = itertools.count()
         self._memory = threading.Lock()
-        self._folders: OrderedDict[str, None] = OrderedDict()
+        self._folders: OrderedDict[str, None] = OrderedDict()  # no symbolic link on the way
+        self._ready: OrderedDict[str, None] = OrderedDict()  # made, for objects and for sidecars
+        self._durable: OrderedDict[str, None] = OrderedDict()  # names that no power cut can take
 
     def path(self, key: str) -> str:
         """The file of an object."""
@@ -82,7 +84,9 @@ class Ground:
 
     def _open(self, key: str) -> int | None:
         """A descriptor of a regular file, or None where there is none."""
-        self._check_folders(key.rpartition("/")[0])
+        if not self._check_folders(key.rpartition("/")[0]):
+            self.check_present()
+            return None
         try:
             # Without O_NONBLOCK a fifo, put there by somebody, would hold the thread for ever.
             descriptor = os.open(self.path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -101,25 +105,72 @@ class Ground:
             return None
         raise Unavailable("something else than a file stands in the store", where=self.path(key))
 
-    def _check_folders(self, folder: str) -> None:
-        """Refuse symbolic links on the way to a key; what was seen to be a folder is remembered."""
+    def _check_folders(self, folder: str) -> bool:
+        """Whether a folder is there. Refuses symbolic links on the way; what was seen is remembered."""
         with self._memory:
             if folder in self._folders:
                 self._folders.move_to_end(folder)
-                return
-        path = self._top
-        for element in folder.split("/"):
-            path = f"{path}/{element}"
-            try:
-                mode = os.lstat(path).st_mode
-            except OSError as error:
-                if error.errno in _ABSENT:
-                    return
-                raise
-            if stat.S_ISLNK(mode):
-                raise self._symbolic_link(folder)
+                return True
+        above = folder.rpartition("/")[0]
+        if above and not self._check_folders(above):
+            return False
+        try:
+            mode = os.lstat(f"{self._top}/{folder}").st_mode
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return False
+            raise
+        if stat.S_ISLNK(mode):
+            raise self._symbolic_link(folder)
         with self._memory:
             keep(self._folders, folder, None, REMEMBERED)
+        return True
+
+    def _make_folders(self, folder: str) -> None:
+        """Make the folder of an object and that of its sidecar, from the first one not known."""
+        with self._memory:
+            if folder in self._ready:
+                self._ready.move_to_end(folder)
+                return
+        above = folder.rpartition("/")[0]
+        if above:
+            self._make_folders(above)
+        made = make_folders(f"{self._top}/{folder}")
+        make_folders(self._sidecar_path(folder))
+        with self._memory:
+            for one in made:
+                self._durable.pop(one, None)
+            keep(self._ready, folder, None, REMEMBERED)
+            keep(self._folders, folder, None, REMEMBERED)
+
+    def _in_folder(self, folder: str, step: Callable[[], None]) -> None:
+        """Do a step that needs both folders; if somebody removed them, make them and do it again."""
+        try:
+            step()
+        except FileNotFoundError:
+            with self._memory:
+                self._ready.clear()
+            self._make_folders(folder)
+            step()
+
+    def _sync_names(self, folder: str) -> None:
+        """Make the names in a folder durable, and the folder's own name and those above it.
+
+        Others may have made those folders and left them to the kernel, in this process or before.
+        """
+        path = f"{self._top}/{folder}"
+        sync_folder(path)
+        fresh: list[str] = []
+        while path != self._top:
+            with self._memory:
+                if path in self._durable:
+                    break
+            fresh.append(path)
+            path = path.rpartition("/")[0]
+            sync_folder(path)
+        with self._memory:
+            for one in fresh:
+                keep(self._durable, one, None, REMEMBERED)
 
     def _symbolic_link(self, key: str) -> Unavailable:
         return Unavailable(

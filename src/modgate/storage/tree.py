@@ -5,22 +5,24 @@ kill the process exactly there:
 
     1  created    a temporary file in `.modgate/tmp`
     2  written    all bytes handed to the kernel (`flushed` after each piece before the last)
-    3  synced     fdatasync: from here on a power cut cannot tear the object
+    3  synced     fdatasync: from here on a power cut cannot tear the object (not for files of a
+                  checksum database: they lean on their proof at each read, so a torn one is only
+                  fetched again)
     4  meta       its sidecar, in `.modgate/tmp`: also the record of which key is on its way
     5  folder     the object's folder exists
     6  ziphash    Go's `.ziphash` beside a zip
-    7  linked     it stands under its name, whole: link(2) refuses if another came first
+    7  linked     it stands under its name, whole, unless another came first
                   (a mutable object: `renamed`, which swaps)
     8  described  the sidecar in its place
-    9  unlinked   the temporary name gone
-    10 dirsynced  fsync of the folder: from here on a power cut cannot lose it
+    9  dirsynced  fsync of the folders: from here on a power cut cannot lose it (not where the
+                  checksum database proves it: then it can be had again, and the kernel takes its time)
 
 Whatever a crash leaves lies in `tmp`; `sweep` finishes what reached step 7 and undoes the rest.
 Readers of a key wait between 4 and 8 (one lock a key), so object and sidecar change together.
 """
 
 # Strings and descriptors, because a Path for each call would cost more than the call:
-# ruff: noqa: PTH102, PTH104, PTH108, PTH119, PTH120, PTH123
+# ruff: noqa: PTH102, PTH104, PTH119, PTH120, PTH123
 
 from __future__ import annotations
 
@@ -35,12 +37,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from modgate.errors import Tampered, Unavailable
+from modgate.model.answer import Verification
 from modgate.model.blob import BlobMeta
 from modgate.storage.failures import translated
 from modgate.storage.files import (
     keep,
-    link,
     make_folders,
+    name_once,
     read_all,
     sha256_of,
     sync_data,
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Stored", "Tree"]
 
+_PROVED_AT_EACH_READ = "sumdb/"
 _SMALL = 64 * 1024  # an object up to this size is read while it is looked up
 _SMALL_MUTABLE = 4 * 1024 * 1024  # a mutable one may be gone at the next look, so it is read at once
 
@@ -170,18 +174,23 @@ class Tree(Ground):
         sound = hashlib.sha256(data).hexdigest() == meta.sha256
         if not sound and not proved:
             raise Tampered("the bytes do not have the SHA-256 they are to be stored with", where=key)
-        if not mutable:
-            standing = self.load(key)
-            if standing is not None:
-                return standing
         with translated("cannot write to the store", self._top):
+            there = self._check_folders(key.rpartition("/")[0])
+            if not mutable and there and os.path.lexists(self.path(key)):
+                standing = self.load(key)
+                if standing is not None:
+                    return standing
             descriptor, path = self.begin()
             try:
                 write_all(descriptor, data, 0)
                 self.reached("written")
-                published = self.publish(descriptor, path, key, meta, mutable=mutable)
+                published = self._publish(descriptor, path, key, meta, mutable=mutable)
+            except BaseException:
+                unlink(path)
+                raise
             finally:
                 os.close(descriptor)
+            if published is None:
                 unlink(path)
         if published is None:
             return self._winner(key)
@@ -189,36 +198,35 @@ class Tree(Ground):
         return published._replace(data=inline, sound=sound)
 
     def finish(self, descriptor: int, path: str, key: str, meta: BlobMeta) -> Stored:
-        """Steps 3 to 10 for an immutable object whose bytes are written. Raises Unavailable, Invalid."""
+        """Steps 3 to 9 for an immutable object whose bytes are written. Raises Unavailable, Invalid."""
         with translated("cannot write to the store", self._top):
             try:
-                published = self.publish(descriptor, path, key, meta, mutable=False)
-            finally:
+                published = self._publish(descriptor, path, key, meta, mutable=False)
+            except BaseException:
+                unlink(path)
+                raise
+            if published is None:
                 unlink(path)
         return self._winner(key) if published is None else published
 
-    def publish(
+    def _publish(
         self, descriptor: int, path: str, key: str, meta: BlobMeta, *, mutable: bool
     ) -> Stored | None:
-        """Steps 3 to 10; None if another writer was first. Raises OSError, with nothing stored."""
-        sync_data(descriptor)  # 3
+        """Steps 3 to 9; None if another writer was first. Raises OSError, with nothing stored."""
+        proved = meta.verified == Verification.SUMDB
+        if not proved or mutable or not key.startswith(_PROVED_AT_EACH_READ):
+            sync_data(descriptor)  # 3
         self.reached("synced")
         identity = identify(os.fstat(descriptor))
         sidecar = Sidecar(key=key, meta=meta, mtime_ns=identity.mtime_ns, mutable=mutable)
-        target = self.path(key)
-        self._check_folders(key.rpartition("/")[0])
+        folder = key.rpartition("/")[0]
+        self._check_folders(folder)
         with self._lock(key):
-            if not mutable and os.path.lexists(target):
-                return None
             undo: list[str] = []
             try:
-                made = self._place(path, target, sidecar, undo)
-                if not mutable:
-                    os.unlink(path)  # 9
-                    self.reached("unlinked")
-                for folder in made:  # 10
-                    sync_folder(folder)
-                sync_folder(os.path.dirname(target))
+                self._place(path, folder, sidecar, undo)
+                if not proved:
+                    self._sync_names(folder)  # 9
                 self.reached("dirsynced")
             except BaseException as error:
                 for leftover in undo:
@@ -229,33 +237,31 @@ class Tree(Ground):
             self._remember(key, identity, sidecar)
         return Stored(identity, meta, mutable, None, sound=False)
 
-    def _place(self, path: str, target: str, sidecar: Sidecar, undo: list[str]) -> list[str]:
-        """Steps 4 to 8, noting in `undo` what a failure must take back; returns folders to sync."""
+    def _place(self, path: str, folder: str, sidecar: Sidecar, undo: list[str]) -> None:
+        """Steps 4 to 8, noting in `undo` what a failure must take back."""
         described = self._temporary_path(".meta")
         undo.append(described)
         write_file(described, encode(sidecar))  # 4
         self.reached("meta")
-        place = self._sidecar_path(sidecar.key)
-        made = make_folders(os.path.dirname(target))  # 5
-        make_folders(os.path.dirname(place))
+        target, place = self.path(sidecar.key), self._sidecar_path(sidecar.key)
+        self._make_folders(folder)  # 5
         self.reached("folder")
+        if not sidecar.mutable and os.path.lexists(target):
+            raise FileExistsError
         if sidecar.meta.h1 and target.endswith(".zip"):  # 6
             ziphash = target + "hash"
-            fresh = self._temporary_path("")
-            undo += (fresh, ziphash)
-            write_file(fresh, sidecar.meta.h1.encode())
-            os.rename(fresh, ziphash)
+            undo.append(ziphash)
+            self._in_folder(folder, lambda: write_file(ziphash, sidecar.meta.h1.encode()))
             self.reached("ziphash")
         if sidecar.mutable:  # 7
-            os.rename(path, target)
+            self._in_folder(folder, lambda: os.rename(path, target))
             self.reached("renamed")
         else:
-            link(path, target)
+            self._in_folder(folder, lambda: name_once(path, target))
             undo += (target, place)
             self.reached("linked")
-        os.rename(described, place)  # 8
+        self._in_folder(folder, lambda: os.rename(described, place))  # 8
         self.reached("described")
-        return made
 
     # --- taking away
 
