@@ -1,1 +1,0 @@
-"""Policy decisions, pure. Empty in this version: everything that verifies is allowed."""
