@@ -65,14 +65,19 @@ def _download(go: str, folder: Path, application: Path, proxy: str, database: st
 
 
 def test_a_real_application_downloads_cold_warm_and_from_the_folder_alone(
-    go_command: str, live: tuple[str, str], application: Path, tmp_path: Path
+    go_command: str,
+    live: tuple[str, str],
+    application: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     proxy, database = live
     with Gate(tmp_path / "gate", upstream=proxy, sumdb=database) as gate:
         cold = _download(go_command, tmp_path / "cold", application, gate.url, database)
         warm = _download(go_command, tmp_path / "warm", application, gate.url, database)
     dead = _download(go_command, tmp_path / "dead", application, f"file://{gate.store}", database)
-    sys.stdout.write(f"\ncold {cold:.1f} s, warm {warm:.1f} s, from the folder {dead:.1f} s\n")
+    with capsys.disabled():
+        sys.stdout.write(f"\ncold {cold:.1f} s, warm {warm:.1f} s, from the folder {dead:.1f} s\n")
 
 
 def test_a_version_new_to_go_sum_is_verified_through_the_gate(

@@ -49,18 +49,19 @@ def test_a_broken_upstream_is_neither_believed_nor_taken_for_absence(fault: Faul
 
 
 @pytest.mark.timeout(300)
-def test_no_cell_of_the_matrix_is_missing(rows: Rows) -> None:
+def test_no_cell_of_the_matrix_is_missing(rows: Rows, capsys: pytest.CaptureFixture[str]) -> None:
     done = [future.result() for future in rows.values()]
     cells = [(row.fault, *key, what) for row in done for key, what in row.cells.items()]
     texts = [what for *_, what in cells]
     expected = len(rows) * len(KINDS) * len(TEMPERATURES)
-    sys.stdout.write(
-        f"\nfault matrix: {sum(not what for what in texts)} of {expected} cells passed, "
-        f"wrong bytes {sum(what.startswith('WRONG BYTES') for what in texts)}, "
-        f"poison {sum(len(row.poison) for row in done)}, "
-        f"broken as absent {sum(what.startswith('BROKEN AS ABSENT') for what in texts)}, "
-        f"slowest error {max((row.slowest for row in done), default=0.0):.1f} s\n"
-    )
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\nfault matrix: {sum(not what for what in texts)} of {expected} cells passed, "
+            f"wrong bytes {sum(what.startswith('WRONG BYTES') for what in texts)}, "
+            f"poison {sum(len(row.poison) for row in done)}, "
+            f"broken as absent {sum(what.startswith('BROKEN AS ABSENT') for what in texts)}, "
+            f"slowest error {max((row.slowest for row in done), default=0.0):.1f} s\n"
+        )
     assert len(cells) == expected
 
 

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("mended", [False, True], ids=["as-shipped", "mended"])
 def test_gos_module_scripts_differ_through_the_gate_only_where_it_is_argued(
-    go_command: str, tmp_path: Path, mended: bool
+    go_command: str, tmp_path: Path, mended: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = compare(go_command, tmp_path, mended=mended)
-    sys.stdout.write("\n".join(report.lines()) + "\n")
+    with capsys.disabled():
+        sys.stdout.write("\n" + "\n".join(report.lines()) + "\n")
     assert len(report.straight.named("PASS")) >= 280, "the scripts themselves did not run"
     texts = {name: report.gated.texts.get(name, "")[-2000:] for name in report.unargued}
     assert not report.unargued, texts
