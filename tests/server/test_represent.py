@@ -143,6 +143,12 @@ async def test_a_stream_is_never_cut_into_ranges() -> None:
     assert await body_of(rep, {b"range": b"bytes=0-1"}) == (200, b"abc")
 
 
+@pytest.mark.parametrize("wanted", [b"bytes=" + b" " * 60_000 + b"x", b"bytes=1-" + b" " * 60_000 + b"x"])
+def test_a_range_full_of_blanks_is_read_once_and_not_in_every_split(wanted: bytes) -> None:
+    # Read in every split, these would take some ten seconds each, in which nobody is served.
+    assert respond(stored(), {b"range": wanted}, head=False).status == 200
+
+
 def test_head_ignores_ranges() -> None:
     response = respond(stored(), {b"range": b"bytes=0-1"}, head=True)
     assert (response.status, response.size) == (200, len(DATA))
