@@ -101,6 +101,19 @@ async def test_a_pruned_module_graph_needs_no_mods_behind_it() -> None:
 REQUIRES = b"module m\nrequire example.test/b v1.2.0\n"
 
 
+@pytest.mark.parametrize(
+    ("go", "announced"),
+    [("1.16", True), ("1.17", False), ("1." + "9" * 5000, False), ("2.0", False)],
+    ids=["1.16", "1.17", "1.999…", "2.0"],
+)
+async def test_a_go_line_of_any_length_is_compared_and_fails_no_request(go: str, announced: bool) -> None:
+    ahead = Ahead()
+    body = f"module example.test/a\ngo {go}\nrequire example.test/b v1.2.0\n".encode()
+    await ahead.mod("example.test/a", body=body)
+    assert ("example.test/b@v1.2.0 mod" in ahead.ensured) is announced
+    await ahead.source.close()
+
+
 async def test_nothing_is_announced_by_private_names_toolchains_heads_and_the_offline() -> None:
     ahead = Ahead()
     await ahead.mod("corp.test/a", body=REQUIRES)

@@ -32,7 +32,7 @@ __all__ = ["PrefetchSource"]
 
 _TOOLCHAIN = "golang.org/toolchain"
 _REMEMBERED = 50_000
-_MAX_GO_MOD = 256 << 10
+_MAX_GO_MOD = 64 << 10  # a larger one would hold up everybody while it is parsed
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -207,7 +207,8 @@ class PrefetchSource:
 def _lists_all(go: str) -> bool:
     """True from go 1.17 on: such a go.mod lists all its build needs, and no graph is loaded behind it."""
     match = re.match(r"(\d+)\.(\d+)", go)
-    return match is not None and (int(match[1]), int(match[2])) >= (1, 17)
+    # Through semver, which compares digits of any length: int() refuses very long ones.
+    return match is not None and semver.compare(f"v{match[0]}.0", "v1.17.0") >= 0
 
 
 def _keep(kept: OrderedDict[K, V], key: K, value: V) -> None:
