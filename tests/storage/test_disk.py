@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from modgate.storage import ground, tree
 from modgate.storage.disk import DiskStore
 from modgate.storage.failures import explain
 from modgate.storage.folder import FORMAT, take_folder
+from modgate.storage.hands import Hands
 from tests.contract.blob_store import KEY, LIST, body, meta_of, whole
 
 if TYPE_CHECKING:
@@ -468,6 +470,37 @@ async def test_a_small_object_costs_one_trip_to_a_thread(store: DiskStore) -> No
     await writer.commit(meta_of(data))
     await writer.aclose()
     assert trips == 3
+
+
+async def test_look_ups_do_not_wait_behind_checks(store: DiskStore) -> None:
+    go_on = threading.Event()
+    writers = [await store.create(f"example.com/m/@v/v1.{number}.0.zip") for number in range(8)]
+    for writer in writers:
+        await writer.write(body(LARGE))
+    checks = [asyncio.create_task(writer.check(lambda _: go_on.wait())) for writer in writers]
+    await asyncio.sleep(0)
+    assert await store.get(KEY) is None
+    go_on.set()
+    assert await asyncio.gather(*checks) == [True] * 8
+    for writer in writers:
+        await writer.abort()
+
+
+async def test_a_job_cancelled_before_its_turn_does_not_run() -> None:
+    hands = Hands(1, "test")
+    go_on, ran = threading.Event(), list[int]()
+    first = hands.submit(go_on.wait)
+    second = hands.submit(lambda: ran.append(2))
+    third = hands.submit(lambda: ran.append(3))
+    second.cancel()
+    go_on.set()
+    await asyncio.gather(first, third)
+    with pytest.raises(ZeroDivisionError):
+        await hands.submit(lambda: 1 // 0)
+    last = hands.submit(lambda: ran.append(4))
+    await hands.close()
+    assert last.done()
+    assert ran == [3, 4]
 
 
 async def test_many_small_writes_reach_the_disk_in_large_pieces(root: Path) -> None:

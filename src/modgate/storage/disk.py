@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from modgate.errors import Unavailable
@@ -18,6 +17,7 @@ from modgate.storage.diskblob import DiskBlob
 from modgate.storage.diskwriter import DiskWriter
 from modgate.storage.failures import translated
 from modgate.storage.folder import take_folder
+from modgate.storage.hands import Hands
 from modgate.storage.keys import check_folder, check_key
 from modgate.storage.sweep import sweep
 from modgate.storage.tree import Tree
@@ -33,6 +33,9 @@ __all__ = ["DiskStore"]
 
 T = TypeVar("T")
 
+_CHECKERS = 2
+"""Threads for whole objects: apart, so that a look-up never waits behind the checking of a large zip."""
+
 
 def _pass(stage: str) -> None:
     """Nobody watches the stages of a write."""
@@ -46,7 +49,8 @@ class DiskStore:
         self._lock = lock
         self._clock = clock
         self._generation = 0
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="modgate-disk")
+        self._threads = Hands(threads, "modgate-disk")
+        self._checkers = Hands(_CHECKERS, "modgate-check")
         self._closed = False
 
     @classmethod
@@ -56,7 +60,7 @@ class DiskStore:
         *,
         clock: Callable[[], float],
         address: str = "",
-        threads: int = 8,
+        threads: int = 4,
         stages: Callable[[str], None] = _pass,
     ) -> DiskStore:
         """Make or adopt the folder, lock it, and sweep what a crash left.
@@ -93,9 +97,13 @@ class DiskStore:
 
     async def run(self, function: Callable[[], T]) -> T:
         """Run something that blocks in a thread of the store. Raises Unavailable when closed."""
-        if self._closed:
-            raise Unavailable("the store is closed", where=str(self.tree.root), kind="stopping")
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+        self._check_open()
+        return await self._threads.submit(function)
+
+    async def run_long(self, function: Callable[[], T]) -> T:
+        """As `run`, for what takes as long as an object is large."""
+        self._check_open()
+        return await self._checkers.submit(function)
 
     async def get(self, key: str) -> DiskBlob | None:
         """The object, or None where it is proved absent. Raises Unavailable, Invalid."""
@@ -149,5 +157,10 @@ class DiskStore:
         """Finish what threads are doing, then give the folder back. A second time does nothing."""
         if not self._closed:
             self._closed = True
-            await asyncio.to_thread(self._threads.shutdown)
+            await self._checkers.close()
+            await self._threads.close()
             os.close(self._lock)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Unavailable("the store is closed", where=str(self.tree.root), kind="stopping")

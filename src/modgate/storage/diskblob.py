@@ -38,6 +38,9 @@ class Shell(Protocol):
     async def run(self, function: Callable[[], T]) -> T:
         """Run something that blocks in a thread of the store."""
 
+    async def run_long(self, function: Callable[[], T]) -> T:
+        """As `run`, for what takes as long as an object is large."""
+
     async def distrust(self, key: str, reason: str, only: Identity) -> None:
         """Set aside one damaged file."""
 
@@ -85,7 +88,7 @@ class DiskBlob:
             sound = stored.sound
         else:
             tree = self._shell.tree
-            sound = tree.proved(stored.identity) or await self._shell.run(
+            sound = tree.proved(stored.identity) or await self._shell.run_long(
                 lambda: tree.prove(self._key, stored.identity, stored.meta.sha256)
             )
         if not sound:

@@ -80,7 +80,7 @@ class DiskWriter:
         """Run a pure function over the whole temporary object in a thread; its errors pass through."""
         self._check_open()
         if not self._path:
-            return await self._shell.run(lambda: function(io.BytesIO(self._tail)))
+            return await self._shell.run_long(lambda: function(io.BytesIO(self._tail)))
         if self._tail:
             await self._flush()
 
@@ -88,7 +88,7 @@ class DiskWriter:
             with translated("cannot read what was written", self._key), open(self._path, "rb") as file:  # noqa: PTH123  as in files
                 return function(file)
 
-        return await self._shell.run(run)
+        return await self._shell.run_long(run)
 
     async def commit(self, meta: BlobMeta) -> DiskBlob:
         """Make it durable under its key; what another writer stored first is kept and returned.
