@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modgate.errors import Absent, Denied, ModgateError, Tampered, Unavailable, Unverified
+from modgate.gomod.protocol import Kind, checked
 from modgate.model import Verification
 from modgate.source.settings import CacheSettings, Memory
 from modgate.source.turns import Turns
 from modgate.source.verdicts import Verdicts, again
 from modgate.storage.memory import MemoryStore
 from tests.source.conftest import CTX, Stack, asked, feed
-from tests.support.sources import Clock, FullStore, TableDatabase, read, settled
+from tests.support.sources import Clock, FullStore, ScriptedSource, TableDatabase, read, settled
 
 if TYPE_CHECKING:
     from tests.support.modules import BuiltModule
@@ -314,3 +315,33 @@ async def test_short_memories_are_configurable(stack: Stack, small: BuiltModule)
             await forgetful.cached.fetch(CTX, asked(small, "info"))
         assert forgetful.inner.counts[asked(small, "info").url_path] == asks
     await forgetful.cached.close()
+
+
+@pytest.mark.parametrize("kind", ["list", "latest", "head"])
+async def test_lists_and_heads_that_are_not_there_take_turns_as_fills_do(
+    small: BuiltModule, big: BuiltModule, kind: str
+) -> None:
+    inner = ScriptedSource()
+    inner.add(small)
+    inner.add(big)
+    stack = Stack(inner, TableDatabase(small, big), MemoryStore(1 << 20), turns=Turns(slots=1, patience=0.0))
+    hungry, other = replace(CTX, consumer="hungry"), replace(CTX, consumer="other")
+    if kind == "head":
+        requests = [asked(small, "info"), asked(big, "info")]
+        hungry, other = replace(hungry, head=True), replace(other, head=True)
+    else:
+        requests = [checked(Kind(kind), built.path) for built in (small, big)]
+        body = b"v1.0.0\n" if kind == "list" else b'{"Version":"v1.0.0"}'
+        inner.answers |= {request.url_path: body for request in requests}
+    inner.gate.clear()
+    first = asyncio.create_task(stack.cached.fetch(hungry, requests[0]))
+    await settled()
+    with pytest.raises(Unavailable) as caught:
+        await stack.cached.fetch(hungry, requests[1])
+    assert caught.value.kind == "overloaded"
+    second = asyncio.create_task(stack.cached.fetch(other, requests[1]))
+    await settled()
+    assert inner.counts == {requests[0].url_path: 1, requests[1].url_path: 1}
+    inner.gate.set()
+    await asyncio.gather(first, second)
+    await stack.cached.close()

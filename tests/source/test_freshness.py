@@ -236,3 +236,25 @@ async def test_a_closing_gate_tells_who_waits_for_an_answer(stack: Stack) -> Non
     assert caught.value.kind == "stopping"
     with pytest.raises(Unavailable):
         await stack.cached.fetch(CTX, LATEST)
+
+
+async def test_a_long_list_is_read_beside_the_loop_and_merged_like_any_other(
+    stack: Stack, small: BuiltModule
+) -> None:
+    await read(await stack.cached.fetch(CTX, asked(small, "info")))
+    await stack.quiet()
+    versions = [f"v0.{number}.0" for number in range(60_000)]
+    say(stack, LIST, "\n".join(versions).encode())
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    busy = asyncio.create_task(others())
+    body = await read(await stack.cached.fetch(CTX, LIST))
+    busy.cancel()
+    assert body.decode().split() == [*versions, small.version]
+    assert turns > 100

@@ -57,7 +57,9 @@ class CachedSource:
         self._ended = 0
         self._closing = False
         self._verdicts = Verdicts(settings.remembered, clock=clock)
-        self._freshness = Freshness(inner, store, settings, clock=clock, verdicts=self._verdicts, watch=watch)
+        self._freshness = Freshness(
+            inner, store, settings, clock=clock, verdicts=self._verdicts, watch=watch, turns=turns
+        )
 
     async def fetch(self, ctx: Context, request: Request) -> Answer:
         """From a fill that is under way, else from the store, else from a new fill."""
@@ -72,7 +74,8 @@ class CachedSource:
                 raise Absent("not in this gate's cache, and the request forbids fetching", where=key[1])
             self._verdicts.check(*key)
             if ctx.head and key not in self._fills:
-                return await self._inner.fetch(ctx, request)
+                async with self._turns.slot(ctx.consumer) if ctx.consumer else nullcontext():
+                    return await self._inner.fetch(ctx, request)
         return await self._joined(ctx, key, request).answer(whole=ctx.whole)
 
     async def ensure(self, ctx: Context, request: Request) -> int | None:

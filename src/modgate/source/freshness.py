@@ -3,7 +3,8 @@
 Fresh for a short time; then the old answer is given at once while one refresh runs; when it is much
 older the refresh is waited for, and the old answer still stands when the upstream is broken (`Age`
 says how old it is). A list is merged with what the store holds: a version that was served stays
-listed even when its repository has gone. Nothing broken ever becomes "absent".
+listed even when its repository has gone. Nothing broken ever becomes "absent". What is not there yet
+is asked for in the turn of the client that wants it, as fills are.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,13 +27,16 @@ from modgate.source.verdicts import again
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from modgate.gomod.types import ModulePath
     from modgate.model import BlobStore, Context, ModuleSource
     from modgate.source.settings import CacheSettings
+    from modgate.source.turns import Turns
     from modgate.source.verdicts import Verdicts
     from modgate.source.watch import Watch
 
 __all__ = ["Freshness"]
 
+_AT_ONCE = 64 << 10  # larger lists are read in a thread: one of some MiB takes seconds
 _PAUSE = 5.0
 _REMEMBERED = 10_000
 
@@ -57,9 +62,11 @@ class Freshness:
         clock: Callable[[], float],
         verdicts: Verdicts,
         watch: Watch,
+        turns: Turns,
     ) -> None:
         self._inner = inner
         self._store = store
+        self._turns = turns
         self._settings = settings
         self._clock = clock
         self._verdicts = verdicts
@@ -79,7 +86,7 @@ class Freshness:
             return self._answer(request, stored)
         if stored is None:
             self._verdicts.check(*key)
-            return self._answer(request, await self._joined(self._refresh(ctx, key, request)))
+            return self._answer(request, await self._first(ctx, key, request))
         if 0 <= self._clock() - self._failed.get(key, float("-inf")) < _PAUSE:
             return self._answer(request, stored, stale=True)
         refresh = self._refresh(ctx, key, request)
@@ -138,6 +145,13 @@ class Freshness:
             stale=stale,
         )
 
+    async def _first(self, ctx: Context, key: tuple[str, str], request: Request) -> _Kept:
+        """An answer that is not there: who joins needs no turn, since that costs the upstream nothing."""
+        if key in self._refreshes:
+            return await self._joined(self._refreshes[key])
+        async with self._turns.slot(ctx.consumer) if ctx.consumer else nullcontext():
+            return await self._joined(self._refresh(ctx, key, request))
+
     def _refresh(self, ctx: Context, key: tuple[str, str], request: Request) -> asyncio.Task[_Kept]:
         """The one refresh of this answer that runs, begun if none does."""
         task = self._refreshes.get(key)
@@ -186,8 +200,11 @@ class Freshness:
                 await self._store.remove(store_key(*key))
             raise
         if request.kind is Kind.LIST:
-            listed = {*protocol.parse_list(body, request.path), *await self._tagged(key[0], request)}
-            body = protocol.encode_list(semver.sorted_versions(listed))
+            tagged = await self._tagged(key[0], request)
+            if len(body) > _AT_ONCE:
+                body = await asyncio.to_thread(_merged, body, request.path, tagged)
+            else:
+                body = _merged(body, request.path, tagged)
         kept = _Kept(body, hashlib.sha256(body).hexdigest(), self._clock())
         meta = BlobMeta(sha256=kept.sha256, size=len(body), stored_at=kept.stored_at)
         try:
@@ -231,6 +248,11 @@ class Freshness:
         """What a list may name of `_versions`, lowest first."""
         versions = await self._versions(scope, request, ("zip", "info"))
         return semver.sorted_versions(v for v in versions if not pseudo.is_pseudo_version(v))
+
+
+def _merged(body: bytes, path: ModulePath, tagged: list[str]) -> bytes:
+    """The upstream's list and what the store has of tagged versions."""
+    return protocol.encode_list(semver.sorted_versions({*protocol.parse_list(body, path), *tagged}))
 
 
 def _folder(request: Request) -> str:
