@@ -58,11 +58,24 @@ class Invalid(ModgateError):
 
 
 class Absent(ModgateError):
-    """It is proved not to exist: the source answered 404, or 410 (`gone`)."""
+    """It is proved not to exist: the source answered 404, or 410 (`gone`).
 
-    def __init__(self, what: str, *, where: str = "", next_step: str = "", gone: bool = False) -> None:
+    `verbatim` marks an upstream's own text: a client is shown that and nothing else, as if it had
+    asked there, since other tools read it.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        next_step: str = "",
+        gone: bool = False,
+        verbatim: bool = False,
+    ) -> None:
         super().__init__(what, where=where, next_step=next_step)
         self.gone = gone
+        self.verbatim = verbatim
 
 
 class Denied(ModgateError):

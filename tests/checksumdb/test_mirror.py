@@ -308,6 +308,22 @@ async def test_latest_without_any_head_is_unavailable_not_absent() -> None:
         await world.fetch("latest")
 
 
+async def test_a_database_without_a_head_is_broken_not_empty() -> None:
+    world = World()
+
+    def empty(_db: TestDatabase, _path: str, reply: Reply) -> Reply:
+        reply.body = b""
+        return reply
+
+    for hook in (empty, sumdb_attacks.status(404)):
+        world.db.hooks[:] = [hook]
+        world.now += 100
+        with pytest.raises(Unavailable):
+            await world.fetch("latest")
+        with pytest.raises(Unavailable):
+            await world.fetch("tile/8/0/000.p/1")
+
+
 async def test_without_fetching_only_what_is_kept_is_answered() -> None:
     world = World()
     await world.sums("example.com/m1")

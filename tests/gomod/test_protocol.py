@@ -177,7 +177,7 @@ def test_a_url_that_is_nonsense_is_malformed(url: str) -> None:
         "/x.y/@v/v1.2.3+meta.mod",
         "/x.y/@v/v01.2.3.zip",
         "/x.y/@v/%3Ev1.0.0.info",
-        "/x.y/@v/v2.0.0.info",
+        "/x.y/@v/v2.0.0.mod",
         "/x.y/@v/v2.0.0.zip",
         "/x.y/v2/@v/v1.0.0.mod",
         "/x.y/v2/@v/v3.0.0.info",
@@ -267,3 +267,9 @@ def test_a_request_reads_as_text() -> None:
 def test_a_request_from_strings_is_checked_as_a_url_is(kind: Kind, path: str, version: str) -> None:
     with pytest.raises(Invalid):
         checked(kind, path, version)
+
+
+def test_a_tag_of_another_major_is_a_query_since_go_answers_it_with_incompatible() -> None:
+    request = parse("/x.y/@v/v2.0.0.info")
+    assert (request.kind, request.version) == (Kind.QUERY, "v2.0.0")
+    assert request.url_path == "x.y/@v/v2.0.0.info"

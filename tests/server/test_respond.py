@@ -92,3 +92,9 @@ def test_texts_are_plain_and_never_cached() -> None:
     headers = dict(error_response(errors.Absent("x")).headers)
     assert headers[b"content-type"] == b"text/plain; charset=utf-8"
     assert headers[b"cache-control"] == b"no-store"
+
+
+def test_an_upstreams_own_words_about_absence_are_all_a_client_is_shown() -> None:
+    error = errors.Absent("404 page not found", where="https://proxy.example/x", verbatim=True)
+    assert error_response(error, "abc").body == b"404 page not found\n"
+    assert b"abc" in bytes(error_response(errors.Absent("not here"), "abc").body)  # type: ignore[arg-type]

@@ -120,6 +120,9 @@ class Database:
         if data is None and fetch and not self._fresh(self._timing.beyond):
             await self._joined("latest", self._refresh, fetch=fetch)
             data = await self._tile(tile, fetch)
+        if data is None and fetch and not self._client.head.message:
+            what = "no tree head of it could be had and verified yet"
+            raise Unavailable(what, where=self.name, kind="bad-answer", retry_after=self._timing.retry)
         if data is None:
             size = self._client.head.tree.n
             raise Absent(
@@ -154,7 +157,14 @@ class Database:
 
     async def _refresh(self) -> None:
         self._asked, self._good_for = self._clock(), self._timing.retry
-        message = await self._driver.read_remote("latest")
+        try:
+            message = await self._driver.read_remote("latest")
+        except Absent as error:
+            raise Unavailable(
+                f"it has no tree head: {error.what}", where=self.name, kind="bad-answer"
+            ) from error
+        if not message.strip():
+            raise Unavailable("its tree head is empty", where=self.name, kind="bad-answer")
         head, view = self._client.open(message), self._client.head
         if head.tree.n < view.tree.n and self._clock() - self._head_since > self._timing.rollback_grace:
             self._alarms.alert("sumdb-rollback", _rollback(self.name, head, view))

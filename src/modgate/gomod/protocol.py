@@ -228,6 +228,9 @@ def _versioned(kind: Kind, path: ModulePath, version: str) -> Request:
             raise Invalid(
                 "+incompatible is only for v2 and above without a major version suffix", where=where
             )
+        if kind is Kind.INFO and not path_major and not module.match_path_major(version, path_major):
+            # A tag of a repository from before modules: the answer names v2.0.0+incompatible.
+            return Request(Kind.QUERY, path, version)
         module.check_path_major(version, path_major)
         return Request(kind, path, version)
     if kind is not Kind.INFO:

@@ -138,6 +138,8 @@ def error_response(error: BaseException, request_id: str = "") -> Response:
     headers: Headers = []
     if isinstance(error, ModgateError):
         status, lines = status_of(error), error.lines()
+        if isinstance(error, Absent) and error.verbatim:
+            lines, last = [error.what], ""
     else:
         status, lines = 500, ["internal error; the log of the server has more under this request id"]
     if isinstance(error, Unavailable) and error.retry_after is not None:

@@ -280,7 +280,7 @@ class HTTPUpstream:
                 response.close()
                 raise
             _give_back(response)
-        raise self._bad_redirect(where, f"there are more than {self.settings.redirects} in a row")
+        raise self._bad_redirect(where, f"stopped after {self.settings.redirects} redirects")
 
     async def _answered(self, ctx: Context, method: str, url: yarl.URL, where: str) -> aiohttp.ClientResponse:
         """The head of an answer, whatever it says."""

@@ -34,7 +34,7 @@ class TransportSettings:
     retries: int = 2
     backoff: float = 0.2
     connections: int = 96
-    redirects: int = 5
+    redirects: int = 10
     breaker_failures: int = 8
     breaker_pause: float = 5.0
     redirect_hosts: tuple[str, ...] = ()

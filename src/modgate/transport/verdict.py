@@ -53,7 +53,7 @@ def status_error(status: int, text: str, headers: Mapping[str, str], where: str)
     """The error for any answer that is not the object itself; `headers` without regard to case."""
     said = text or f"HTTP status {status}"
     if status in {404, 410}:
-        return Absent(said, where=where, gone=status == 410)
+        return Absent(said, where=where, gone=status == 410, verbatim=bool(text))
     if status in {403, 451}:
         return Denied(said, where=where)
     if status == 401:
