@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog.testing
 
 from modgate.errors import Absent, Tampered, Unavailable
 from modgate.model import Answer, Verification
@@ -342,3 +343,18 @@ async def test_credential_scopes_share_neither_fills_nor_hits(stack: Stack, big:
     answer: Answer = await stack.cached.fetch(replace(CTX, credential_scope="a"), request)
     assert await read(answer) == big.zip
     assert stack.inner.counts[request.url_path] == 3
+
+
+async def test_what_a_defect_says_goes_into_the_log_and_not_to_clients(
+    stack: Stack, small: BuiltModule
+) -> None:
+    request = asked(small, "info")
+
+    def broken() -> bytes:
+        raise ZeroDivisionError("https://user:secret@upstream.test")
+
+    stack.inner.answers[request.url_path] = broken
+    with structlog.testing.capture_logs() as logs, pytest.raises(Unavailable) as caught:
+        await stack.cached.fetch(CTX, request)
+    assert "secret" not in str(caught.value)
+    assert [str(line["exc_info"]) for line in logs] == ["https://user:secret@upstream.test"]

@@ -19,6 +19,8 @@ import asyncio
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from modgate.errors import ModgateError, Unavailable
 from modgate.model import Answer, BlobMeta, Facts, Verification
 from modgate.source.bodies import close_body, stream_of
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from modgate.model import Blob, BlobStore, BlobWriter
 
 __all__ = ["TAIL", "WHOLE_BELOW", "Fill", "FillStream"]
+
+_log = structlog.get_logger(__name__)
 
 TAIL = 66 * 1024
 """What is held back: more than the longest end-of-central-directory record."""
@@ -105,8 +109,10 @@ class Fill:
             self.error = Unavailable("the gate is stopping", kind="stopping", where=self.request.url_path)
             raise
         except Exception as error:  # a defect must not leave readers waiting  # noqa: BLE001
+            # Its text may hold what clients must not see: it belongs into the log.
+            _log.error("internal error", key=self.key, exc_info=error)
             self.error = Unavailable(
-                f"an unexpected error in this gate ({type(error).__name__}: {error})"[:300],
+                f"an unexpected error in this gate ({type(error).__name__}); its log has more",
                 where=self.request.url_path,
             )
         finally:
