@@ -30,6 +30,7 @@ from modgate.gomod.proxylist import EntryKind, ProxyEntry, parse_proxy_list
 from modgate.ledger.memory import MemoryLedger
 from modgate.ledger.sqlite import SqliteLedger
 from modgate.server.app import App, Settings
+from modgate.server.descriptors import connections_within, raise_limit
 from modgate.server.listener import Listen, Listener, Tls, new_event_loop
 from modgate.server.memo import Memo
 from modgate.server.wire import Limits
@@ -249,12 +250,18 @@ def _listen(config: Config) -> Listen:
     if config.tls.cert is not None and config.tls.key is not None:
         tls = Tls(config.tls.cert, config.tls.key, config.tls.client_ca)
     limits = config.limits
+    connections = connections_within(raise_limit(), limits.connections)
+    if connections < limits.connections:
+        structlog.get_logger("modgate").warning(
+            f"this process may open so few files (ulimit -Hn, LimitNOFILE=) that it takes {connections} "
+            f"connections at a time instead of {limits.connections}"
+        )
     return Listen(
         address=str(config.listen),
         tls=tls,
         grace=limits.grace,
         limits=Limits(
-            connections=limits.connections,
+            connections=connections,
             head_seconds=limits.header_timeout,
             idle_seconds=limits.idle_timeout,
             stall_seconds=limits.stall_timeout,
