@@ -21,7 +21,9 @@ __all__ = [
     "Unverified",
 ]
 
-UnavailableKind = Literal["bad-answer", "timeout", "overloaded", "unreachable", "storage-full", "stopping"]
+UnavailableKind = Literal[
+    "bad-answer", "timeout", "overloaded", "unreachable", "storage-full", "stopping", "loop"
+]
 
 
 class ModgateError(Exception):
@@ -95,7 +97,8 @@ class Unauthenticated(ModgateError):
 
 
 class Unavailable(ModgateError):
-    """Broken, not absent: a time-out, a refusal, 5xx, 429, a full disk, a stopping server.
+    """Broken, not absent: a time-out, a refusal, 5xx, 429, a full disk, a stopping server, a gate that
+    is asked by way of itself (`loop`: true for the way a request took, not for what it asked).
 
     `retry_after` is in seconds where known.
     """

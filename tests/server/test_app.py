@@ -274,6 +274,8 @@ def test_the_source_learns_who_asked(server: Running, world: World) -> None:
     server.ask(f"{BASE}/v1.0.0.mod", headers={"X-Request-Id": "r1", "Modgate-Via": "other, third"})
     ctx = world.source.asked[-1][0]
     assert (ctx.consumer, ctx.request_id, ctx.via) == ("127.0.0.1", "r1", ("other", "third"))
+    server.ask("/example.com/cold/@v/v1.0.0.zip", headers={"Modgate-Via": f"a b, ok, {'x' * 65}, (y)"})
+    assert world.source.asked[-1][0].via == ("ok",)
     server.ask(f"{BASE}/v1.0.0.info", headers={"X-Forwarded-For": "6.6.6.6"})
     assert world.source.asked[-1][0].consumer == "127.0.0.1"
 
@@ -282,7 +284,7 @@ def test_a_request_that_came_through_this_gate_is_a_loop(server: Running, world:
     server.ask(f"{BASE}/v1.0.0.mod")
     world.source.asked.clear()
     reply = server.ask(f"{BASE}/v1.0.0.mod", headers={"Modgate-Via": "x, gate-1"})
-    assert reply.status == 502
+    assert reply.status == 508
     assert b"loop" in reply.body
     assert world.source.asked == []
 

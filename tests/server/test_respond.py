@@ -21,6 +21,7 @@ TABLE: list[tuple[errors.ModgateError, int]] = [
     (errors.Unavailable("nonsense", kind="bad-answer"), 502),
     (errors.Unavailable("busy", kind="overloaded"), 503),
     (errors.Unavailable("bye", kind="stopping"), 503),
+    (errors.Unavailable("round", kind="loop"), 508),
     (errors.Unavailable("slow", kind="timeout"), 504),
     (errors.Unavailable("full", kind="storage-full"), 507),
     (errors.Tampered("other bytes"), 502),

@@ -16,7 +16,7 @@ from modgate.source.turns import Turns
 from modgate.source.verdicts import Verdicts, again
 from modgate.storage.memory import MemoryStore
 from tests.source.conftest import CTX, Stack, asked, feed
-from tests.support.sources import Clock, FullStore, ScriptedSource, TableDatabase, read, settled
+from tests.support.sources import Clock, Feed, FullStore, ScriptedSource, TableDatabase, read, settled
 
 if TYPE_CHECKING:
     from tests.support.modules import BuiltModule
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         (Unavailable("down", kind="unreachable"), 0.0),
         (Unavailable("busy", kind="overloaded"), 0.0),
         (Unavailable("stop", kind="stopping"), 0.0),
+        (Unavailable("round", kind="loop"), 0.0),
         (Denied("no"), 0.0),
     ],
     ids=lambda value: (
@@ -345,3 +346,28 @@ async def test_lists_and_heads_that_are_not_there_take_turns_as_fills_do(
     inner.gate.set()
     await asyncio.gather(first, second)
     await stack.cached.close()
+
+
+@pytest.mark.parametrize("kind", ["info", "latest"])
+async def test_a_loop_that_one_client_claims_is_not_the_answer_of_those_who_joined_its_fill(
+    stack: Stack, small: BuiltModule, kind: str
+) -> None:
+    request = asked(small, "info") if kind == "info" else checked(Kind.LATEST, small.path)
+    right = small.info
+    stack.inner.gate.clear()
+    forger = asyncio.create_task(
+        stack.cached.fetch(replace(CTX, consumer="x", via=("it",)), request), name="forger"
+    )
+    await settled()
+    other = asyncio.create_task(stack.cached.fetch(replace(CTX, consumer="y"), request))
+    await settled()
+
+    def answer() -> bytes | Feed | ModgateError:
+        return Unavailable("round", kind="loop") if stack.inner.contexts[-1].via else right
+
+    stack.inner.answers[request.url_path] = answer
+    stack.inner.gate.set()
+    with pytest.raises(Unavailable, match="round"):
+        await forger
+    assert await read(await other) == right
+    assert [ctx.via for ctx in stack.inner.contexts] == [("it",), ()]

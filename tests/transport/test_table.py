@@ -73,6 +73,7 @@ async def test_a_refusal_is_denied_with_its_text(make: Make, status: int) -> Non
         (502, "bad-answer", 3),
         (503, "overloaded", 3),
         (504, "timeout", 3),
+        (508, "loop", 1),
     ],
 )
 async def test_any_other_status_is_unavailable(make: Make, status: int, kind: str, requests: int) -> None:

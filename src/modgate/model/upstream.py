@@ -7,6 +7,7 @@ What an answer's status means (the table every source relies on):
 | 404 / 410 | Absent / Absent(gone=True), with its text |
 | 403, 451 | Denied with its text (plain text only, cleaned, bounded) |
 | 401 | Unavailable (`bad-answer`): the gate's own credentials are at fault, not the module |
+| 508 | Unavailable (`loop`): it found itself in `Modgate-Via` |
 | 429, 503 | Unavailable (`overloaded`), with Retry-After |
 | 400, other 4xx, 5xx, redirect loops, nonsense | Unavailable (`bad-answer`) |
 | no answer in time | Unavailable (`timeout`) |

@@ -9,6 +9,7 @@ each other for ever.
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,8 @@ __all__ = ["App", "Settings"]
 
 _CACHED_ONLY = "/cached-only/"
 _MAX_VIA = 32
+# It travels on to upstreams with fills that others share, so it must not grow, or break a request.
+_INSTANCE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,15 +235,13 @@ class App:
         return _Outcome(response, told.kind, told.result)
 
     def _context(self, exchange: Exchange) -> Context:
-        via = tuple(
-            piece.strip() for piece in exchange.headers.get(b"modgate-via", b"").decode("latin-1").split(",")
-        )
-        via = tuple(piece for piece in via if piece)[:_MAX_VIA]
+        named = exchange.headers.get(b"modgate-via", b"").decode("latin-1").split(",")
+        via = tuple(piece.strip() for piece in named if _INSTANCE.fullmatch(piece.strip()))[:_MAX_VIA]
         if self.settings.instance and self.settings.instance in via:
             raise Unavailable(
                 "loop: this request came through this gate before",
                 next_step="Remove this gate from its own upstream chain.",
-                kind="bad-answer",
+                kind="loop",
             )
         no_fetch = exchange.headers.get(b"disable-module-fetch", b"").strip().lower() == b"true"
         return Context(

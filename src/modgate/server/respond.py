@@ -43,6 +43,7 @@ _UNAVAILABLE: dict[UnavailableKind, int] = {
     "overloaded": 503,
     "stopping": 503,
     "timeout": 504,
+    "loop": 508,
     "storage-full": 507,
 }
 

@@ -76,6 +76,13 @@ class CachedSource:
             if ctx.head and key not in self._fills:
                 async with self._turns.slot(ctx.consumer) if ctx.consumer else nullcontext():
                     return await self._inner.fetch(ctx, request)
+        fill = self._joined(ctx, key, request)
+        try:
+            return await fill.answer(whole=ctx.whole)
+        except Unavailable as error:
+            # What a client says of its way (`Modgate-Via`) must not fail those who joined its fill.
+            if error.kind != "loop" or fill.via == ctx.via:
+                raise
         return await self._joined(ctx, key, request).answer(whole=ctx.whole)
 
     async def ensure(self, ctx: Context, request: Request) -> int | None:
@@ -128,10 +135,11 @@ class CachedSource:
         if fill is None:
             if self._closing:
                 raise _stopping(key[1])
-            fill = self._fills[key] = Fill(request, store_key(*key), self._store, clock=self._clock)
+            fill = Fill(request, store_key(*key), self._store, clock=self._clock, via=ctx.via)
+            self._fills[key] = fill
         if not fill.started and ctx.consumer not in fill.sponsors:
             fill.sponsors.add(ctx.consumer)
-            task = asyncio.create_task(self._run(ctx.detached(), key, fill))
+            task = asyncio.create_task(self._run(replace(ctx.detached(), via=fill.via), key, fill))
             self._tasks.add(task)
             task.add_done_callback(lambda done: self._sponsored(done, ctx.consumer, key, fill))
         return fill

@@ -50,11 +50,21 @@ class Fill:
     """Runs once; any number of readers. `run` never raises: the outcome is in `blob`, `error` or `unstored`.
 
     `unstored` says why verified bytes could be passed on but not kept. `sponsors` are the clients
-    that wait for a turn to start it; it runs in the turn of the first whose turn comes.
+    that wait for a turn to start it; it runs in the turn of the first whose turn comes. `via`
+    is the way that the request which began it took (`Context.via`).
     """
 
-    def __init__(self, request: Request, key: str, store: BlobStore, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        request: Request,
+        key: str,
+        store: BlobStore,
+        *,
+        clock: Callable[[], float],
+        via: tuple[str, ...] = (),
+    ) -> None:
         self.request = request
+        self.via = via
         self.key = key
         self.born = clock()
         self.started = False

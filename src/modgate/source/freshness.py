@@ -148,7 +148,12 @@ class Freshness:
     async def _first(self, ctx: Context, key: tuple[str, str], request: Request) -> _Kept:
         """An answer that is not there: who joins needs no turn, since that costs the upstream nothing."""
         if key in self._refreshes:
-            return await self._joined(self._refreshes[key])
+            try:
+                return await self._joined(self._refreshes[key])
+            except Unavailable as error:
+                # It is true of the way of the one who began it (`Modgate-Via`), not of this one's.
+                if error.kind != "loop":
+                    raise
         async with self._turns.slot(ctx.consumer) if ctx.consumer else nullcontext():
             return await self._joined(self._refresh(ctx, key, request))
 

@@ -339,7 +339,9 @@ class HTTPUpstream:
         _give_back(response)
         text = clean_text(data, response.headers.get("Content-Type", ""))
         error = status_error(status, text, response.headers, where)
-        if isinstance(error, Unavailable) and status < 500 and status not in _TRANSIENT:
+        if isinstance(error, Unavailable) and (
+            error.kind == "loop" or (status < 500 and status not in _TRANSIENT)
+        ):
             raise _SettledError(error)
         raise error
 

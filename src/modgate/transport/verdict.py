@@ -68,6 +68,13 @@ def status_error(status: int, text: str, headers: Mapping[str, str], where: str)
         return Unavailable(
             f"{what} ({status})", where=where, kind="overloaded", retry_after=retry_after(headers)
         )
+    if status == 508:
+        return Unavailable(
+            "the request came by way of it already (508)",
+            where=where,
+            next_step="take the gates out of each other's upstream chains",
+            kind="loop",
+        )
     if status == 504:
         return Unavailable("the upstream timed out itself (504)", where=where, kind="timeout")
     return Unavailable(f"the upstream answered with status {status}", where=where, kind="bad-answer")
