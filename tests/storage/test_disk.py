@@ -80,6 +80,25 @@ async def test_a_zip_without_h1_gets_no_ziphash(store: DiskStore, root: Path) ->
 
 
 @pytest.mark.parametrize("how", ["remove", "set_aside"])
+async def test_a_zip_that_goes_has_its_ziphash_as_long_as_it_stands(
+    store: DiskStore, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    copies: list[Path] = []
+
+    def unlink(path: str) -> None:
+        storage_files.unlink(path)
+        copies.append(Path(shutil.copytree(root, tmp_path / f"copy{len(copies)}")))
+
+    monkeypatch.setattr(tree, "unlink", unlink)
+    await store.put(KEY, b"zip", meta_of(b"zip", h1="h1:abc="))
+    await (store.remove(KEY) if how == "remove" else store.set_aside(KEY, "a reason"))
+    assert len(copies) >= 2
+    for copy in copies:  # as a kill at that moment leaves it
+        await (await DiskStore.open(copy, clock=time.time)).close()
+        assert (copy / KEY).exists() == (copy / f"{KEY}hash").exists()
+
+
+@pytest.mark.parametrize("how", ["remove", "set_aside"])
 async def test_what_goes_takes_its_ziphash_and_sidecar_along(store: DiskStore, root: Path, how: str) -> None:
     await store.put(KEY, b"zip", meta_of(b"zip", h1="h1:abc="))
     await (store.remove(KEY) if how == "remove" else store.set_aside(KEY, "a reason"))

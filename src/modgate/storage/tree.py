@@ -306,10 +306,10 @@ class Tree(Ground):
         with suppress(FileNotFoundError):
             os.rename(self._sidecar_path(key), leaving)
         self.reached("undescribed")
-        if key.endswith(".zip"):
-            unlink(path + "hash")
         take(path)
         self.reached("taken")
+        if key.endswith(".zip"):
+            unlink(path + "hash")  # last, because the sweep finishes a removal only once the zip is gone
         unlink(leaving)
         sync_folder(os.path.dirname(path))
 
