@@ -279,6 +279,22 @@ async def test_a_tile_beyond_the_view_makes_the_view_move() -> None:
     assert world.upstream.requests["latest"] == 1
 
 
+async def test_a_tile_beyond_the_view_is_not_absent_while_the_upstream_is_dead() -> None:
+    world = World()
+    await world.sums("example.com/m29")
+    world.db.add_filler(1000)
+    edge = edge_tiles(8, world.db.size)[-1].path()
+    world.upstream.broken = Unavailable("dead")
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            await world.fetch(edge)
+    world.upstream.broken = None
+    world.now += 3
+    assert await world.fetch(edge) == world.db.answer(edge).body
+    with pytest.raises(Absent):
+        await world.fetch("tile/8/0/999")
+
+
 async def test_latest_is_asked_for_again_when_it_is_old() -> None:
     world = World()
     assert await world.fetch("latest") == world.db.head()

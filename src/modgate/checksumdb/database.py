@@ -88,6 +88,7 @@ class Database:
         self._flights: dict[tuple[str, bool], asyncio.Task[Any]] = {}
         self._asked = float("-inf")
         self._good_for = 0.0
+        self._failing = False
         self._head_since = clock()
         self._noted: Tree | None = None
 
@@ -123,6 +124,13 @@ class Database:
         if data is None and fetch and not self._client.head.message:
             what = "no tree head of it could be had and verified yet"
             raise Unavailable(what, where=self.name, kind="bad-answer", retry_after=self._timing.retry)
+        if data is None and fetch and self._failing:
+            # Nobody can say what the tree holds by now: broken, not absent.
+            raise Unavailable(
+                f"{tile.path()} is beyond the tree that is verified here, and a newer head cannot be had",
+                where=self.name,
+                retry_after=self._timing.beyond,
+            )
         if data is None:
             size = self._client.head.tree.n
             raise Absent(
@@ -157,6 +165,7 @@ class Database:
 
     async def _refresh(self) -> None:
         self._asked, self._good_for = self._clock(), self._timing.retry
+        self._failing = True
         try:
             message = await self._driver.read_remote("latest")
         except Absent as error:
@@ -170,6 +179,7 @@ class Database:
             self._alarms.alert("sumdb-rollback", _rollback(self.name, head, view))
         await self._client.merge(message)
         self._good_for = self._timing.latest_ttl
+        self._failing = False
 
     def _fresh(self, seconds: float) -> bool:
         return 0 <= self._clock() - self._asked < seconds
