@@ -52,6 +52,17 @@ def test_a_hit_is_found_by_path_and_view(clock: Clock) -> None:
     assert memo.get(b"/a", "other") is None
 
 
+def test_a_remembered_head_keeps_no_bytes_of_what_was_dropped(clock: Clock) -> None:
+    memo = Memo(clock=clock, max_bytes=4096)
+    keep(memo, b"/a", fixed(b"one"))
+    hot = memo.get(b"/a")
+    assert hot is not None
+    memo.remember(b"HEAD", hot)
+    keep(memo, b"/b", fixed(b"x" * 3000))
+    assert not hot.alive
+    assert (hot.body, hot.rep.body) == (b"", b"")
+
+
 def test_a_new_generation_forgets(clock: Clock) -> None:
     generation = 1
     memo = Memo(clock=clock, generation=lambda: generation)

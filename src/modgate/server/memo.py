@@ -253,6 +253,7 @@ class Memo:
         self.held -= len(hot.body) + _OVERHEAD
         # Remembered heads may refer to it for a while yet: they must not keep the bytes.
         hot.body = b""
+        hot.rep = replace(hot.rep, body=b"")
         if hot.file is not None:
             del self._files[hot.key]
             hot.file.release()
