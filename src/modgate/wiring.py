@@ -36,6 +36,7 @@ from modgate.server.memo import Memo
 from modgate.server.wire import Limits
 from modgate.source.cached import CachedSource
 from modgate.source.chain import ChainSource, Link
+from modgate.source.fair import FairMirror
 from modgate.source.observed import Observer
 from modgate.source.prefetch import PrefetchSource
 from modgate.source.proxy import ProxySource
@@ -95,7 +96,7 @@ async def _serve(config: Config) -> None:
         stack.push_async_callback(source.close)
         app = App(
             source,
-            mirror,
+            None if mirror is None else FairMirror(mirror, _turns(config)),
             settings=Settings(
                 mount=config.prefix,
                 instance=instance,
@@ -231,7 +232,7 @@ def _stack(parts: _Parts, database: ChecksumDatabase, observer: Observer) -> Mod
         ),
         clock=time.time,
         watch=observer,
-        turns=Turns(slots=config.fetch.per_client_fills, patience=_TURN_PATIENCE),
+        turns=_turns(config),
     )
     if not config.prefetch.enabled:
         return cached
@@ -243,6 +244,10 @@ def _stack(parts: _Parts, database: ChecksumDatabase, observer: Observer) -> Mod
         private=is_private,
         watch=observer,
     )
+
+
+def _turns(config: Config) -> Turns:
+    return Turns(slots=config.fetch.per_client_fills, patience=_TURN_PATIENCE)
 
 
 def _listen(config: Config) -> Listen:
