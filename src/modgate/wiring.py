@@ -61,7 +61,6 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
-_MEMORY_STORE = 512 << 20
 _TURN_PATIENCE = 30.0
 _BROKEN_MEMORY = 3.0
 
@@ -130,7 +129,7 @@ class _Parts:
 
 async def _open_store(config: Config) -> BlobStore:
     if config.store.path is None:
-        return MemoryStore(config.store.limit or _MEMORY_STORE)
+        return MemoryStore(config.store.limit)
     return await DiskStore.open(config.store.path, clock=time.time, address=str(config.listen))
 
 

@@ -126,7 +126,7 @@ def test_a_store_is_a_folder_or_memory() -> None:
     assert parse_store("memory:1MiB") == StoreSpec(None, 1 << 20)
 
 
-@pytest.mark.parametrize("written", ["", "s3://bucket", "memory:lots", None])
+@pytest.mark.parametrize("written", ["", "s3://bucket", "memory:lots", "memory:0", None])
 def test_nonsense_is_no_store(written: object) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_store(written)

@@ -195,7 +195,10 @@ def parse_store(value: object) -> StoreSpec:
     text = value.strip()
     if text == "memory" or text.startswith("memory:"):
         size = text.removeprefix("memory").removeprefix(":")
-        return StoreSpec(path=None, limit=parse_size(size)) if size else StoreSpec(path=None)
+        spec = StoreSpec(path=None, limit=parse_size(size)) if size else StoreSpec(path=None)
+        if spec.limit <= 0:
+            raise ValueError(f"{forms}; a store of no bytes keeps nothing")
+        return spec
     scheme, separator, rest = text.partition("://")
     if separator and scheme != "file":
         raise ValueError(f"{forms}; {scheme}:// stores are not supported")
