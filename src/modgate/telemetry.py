@@ -16,7 +16,6 @@ import structlog
 from prometheus_client import (
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
     ProcessCollector,
     disable_created_metrics,
@@ -45,7 +44,7 @@ __all__ = [
 
 LogFormat = Literal["human", "json"]
 RequestResult = Literal["hit", "miss", "stale", "error"]
-FillResult = Literal["stored", "joined", "absent", "refused", "failed"]
+FillResult = Literal["stored", "absent", "refused", "failed"]
 PrefetchResult = Literal["stored", "used", "dropped", "failed"]
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -147,7 +146,6 @@ class Metrics:
             registry=self.registry,
         )
         self._fills = self._counter("modgate_fills", "Fetches for the store by outcome.", "result")
-        self._filling = Gauge("modgate_fills_in_progress", "Fetches under way.", registry=self.registry)
         self._upstream = Histogram(
             "modgate_upstream_seconds",
             "Upstream latency by phase (connect, head, body).",
@@ -155,17 +153,8 @@ class Metrics:
             buckets=_LATENCY,
             registry=self.registry,
         )
-        self._upstream_bytes = self._counter(
-            "modgate_upstream_bytes", "Body bytes received from upstreams.", "upstream"
-        )
         self._upstream_errors = self._counter(
             "modgate_upstream_errors", "Failed upstream requests.", "upstream", "kind"
-        )
-        self._breaker = Gauge(
-            "modgate_upstream_breaker_open",
-            "1 while the circuit breaker of an upstream is open.",
-            ["upstream"],
-            registry=self.registry,
         )
         self._verifications = self._counter(
             "modgate_verifications", "Objects checked before they were stored.", "result"
@@ -174,8 +163,6 @@ class Metrics:
         self._prefetch_bytes = self._counter(
             "modgate_prefetch_bytes", "Body bytes of prefetched objects.", "result"
         )
-        self._evictions = self._counter("modgate_evictions", "Objects removed to keep the size limit.")
-        self._evicted_bytes = self._counter("modgate_evicted_bytes", "Bytes removed to keep the size limit.")
         self._cuts = self._counter("modgate_cut_responses", "Answers cut because their body broke off.")
         self._refused = self._counter(
             "modgate_refused_connections", "Connections ended by a limit or a parser.", "reason"
@@ -200,12 +187,8 @@ class Metrics:
         self._latency.labels(kind, result).observe(seconds)
 
     def inc_fill(self, result: FillResult) -> None:
-        """A fetch for the store ended; `joined` counts requests that shared one."""
+        """A fetch for the store ended."""
         self._fills.labels(result).inc()
-
-    def filling(self, change: int) -> None:
-        """+1 when a fetch begins, -1 when it ends."""
-        self._filling.inc(change)
 
     def _upstream_label(self, upstream: str) -> str:
         if upstream not in self._upstreams:
@@ -218,17 +201,9 @@ class Metrics:
         """A phase (`connect`, `head`, `body`) of an upstream request took this long."""
         self._upstream.labels(self._upstream_label(upstream), phase).observe(seconds)
 
-    def add_upstream_bytes(self, upstream: str, count: int) -> None:
-        """Body bytes that arrived."""
-        self._upstream_bytes.labels(self._upstream_label(upstream)).inc(count)
-
     def inc_upstream_error(self, upstream: str, kind: str) -> None:
         """An upstream request failed; `kind` as in `Unavailable.kind`."""
         self._upstream_errors.labels(self._upstream_label(upstream), kind).inc()
-
-    def breaker(self, upstream: str, *, is_open: bool) -> None:
-        """The circuit breaker of an upstream opened or closed."""
-        self._breaker.labels(self._upstream_label(upstream)).set(int(is_open))
 
     def verification(self, result: str) -> None:
         """An object was checked: a `Verification` value, `tampered`, `unverified` or `unavailable`."""
@@ -238,11 +213,6 @@ class Metrics:
         """A prefetched object was stored, used by a client for the first time, dropped, or failed."""
         self._prefetches.labels(result).inc()
         self._prefetch_bytes.labels(result).inc(size)
-
-    def eviction(self, size: int) -> None:
-        """An object was removed to keep the size limit."""
-        self._evictions.inc()
-        self._evicted_bytes.inc(size)
 
     def cut(self) -> None:
         """An answer was cut in the middle of its body."""

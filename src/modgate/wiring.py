@@ -169,7 +169,13 @@ def _address(entry: ProxyEntry, config: Config, instance: str, metrics: Metrics)
         breaker_pause=config.breaker.reset,
         redirect_hosts=fetch.redirect_hosts,
     )
-    return HTTPUpstream(entry.url, settings, instance=instance, observe=metrics.observe_upstream)
+    return HTTPUpstream(
+        entry.url,
+        settings,
+        instance=instance,
+        observe=metrics.observe_upstream,
+        failed=metrics.inc_upstream_error,
+    )
 
 
 def _checksums(parts: _Parts) -> Mirror | None:

@@ -78,9 +78,11 @@ async def test_a_refusal_is_denied_with_its_text(make: Make, status: int) -> Non
 )
 async def test_any_other_status_is_unavailable(make: Make, status: int, kind: str, requests: int) -> None:
     async with RawUpstream.saying(said(status, b"" if status in {204, 304} else b"secret page")) as server:
-        error = await failure(make(server.url))
+        counted: list[tuple[str, str]] = []
+        error = await failure(make(server.url, failed=lambda *what: counted.append(what)))
         assert isinstance(error, Unavailable)
         assert error.kind == kind
+        assert counted == [(server.url, kind)] * requests
         assert "secret page" not in str(error)
         assert len(server.seen) == requests
 

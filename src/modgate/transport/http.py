@@ -58,7 +58,11 @@ def _no_observer(_upstream: str, _phase: str, _seconds: float) -> None:
     """Nobody measures."""
 
 
-def _nobody(_why: str) -> None:
+def _no_counter(_upstream: str, _kind: str) -> None:
+    """Nobody counts failures."""
+
+
+def _nobody(_error: Unavailable) -> None:
     """Nobody counts."""
 
 
@@ -80,7 +84,7 @@ class _Stream:
         self._response = response
         self._upstream = upstream
         self._where = where
-        self.broken: Callable[[str], None] = _nobody
+        self.broken: Callable[[Unavailable], None] = _nobody
 
     @property
     def size(self) -> int | None:
@@ -96,7 +100,7 @@ class _Stream:
             async for chunk in self._pieces(began):
                 yield chunk
         except Unavailable as error:
-            self.broken(error.what)
+            self.broken(error)
             raise
         self._upstream.observe(self._upstream.name, "body", self._upstream.monotonic() - began)
 
@@ -151,6 +155,7 @@ class HTTPUpstream:
         *,
         instance: str = "",
         observe: Callable[[str, str, float], None] = _no_observer,
+        failed: Callable[[str, str], None] = _no_counter,
         monotonic: Callable[[], float] = time.monotonic,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -162,6 +167,7 @@ class HTTPUpstream:
         self.settings = settings or TransportSettings()
         self.monotonic = monotonic
         self.observe = observe
+        self._failed = failed
         self.name = str(self._base).rstrip("/")
         self.breaker = Breaker(
             self.name,
@@ -207,7 +213,7 @@ class HTTPUpstream:
     async def open(self, ctx: Context, path: str) -> _Stream:
         """Send GET; the stream when its head is there."""
         stream = await self._retried(lambda: self._open_once(ctx, "GET", path))
-        stream.broken = self.breaker.failure
+        stream.broken = self._broke
         return stream
 
     async def head(self, ctx: Context, path: str) -> int | None:
@@ -228,6 +234,12 @@ class HTTPUpstream:
             await session.close()
         self._sessions.clear()
 
+    def _broke(self, error: Unavailable) -> None:
+        """A failure of the upstream: counted, also by the breaker unless it is only busy."""
+        self._failed(self.name, error.kind)
+        if error.kind != "overloaded":
+            self.breaker.failure(error.what)
+
     async def _retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try, and try again after broken answers; absent, denied and long waits end it at once."""
         tries = 0
@@ -240,10 +252,11 @@ class HTTPUpstream:
                 raise
             except _SettledError as settled:
                 self.breaker.success()
+                if isinstance(settled.error, Unavailable):
+                    self._failed(self.name, settled.error.kind)
                 raise settled.error from settled.__cause__
             except Unavailable as error:
-                if error.kind != "overloaded":
-                    self.breaker.failure(error.what)
+                self._broke(error)
                 tries += 1
                 patient = (error.retry_after or 0.0) <= _LONG_WAIT
                 if tries > self.settings.retries or not patient or self.breaker.open:
