@@ -238,6 +238,7 @@ def _stack(parts: _Parts, database: ChecksumDatabase, observer: Observer) -> Mod
         clock=time.time,
         watch=observer,
         turns=_turns(config),
+        proves=verified.proves,
     )
     if not config.prefetch.enabled:
         return cached

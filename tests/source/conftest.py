@@ -48,7 +48,13 @@ class Stack:
             self.inner, self.database, self.ledger, clock=self.clock, count=self.counted.append
         )
         self.cached = CachedSource(
-            verified, self.store, self.settings, clock=self.clock, watch=self.watch, turns=self.turns
+            verified,
+            self.store,
+            self.settings,
+            clock=self.clock,
+            watch=self.watch,
+            turns=self.turns,
+            proves=getattr(verified, "proves", None),
         )
 
     async def quiet(self) -> None:

@@ -15,15 +15,18 @@ from modgate.gomod.types import ModulePath, ModuleVersion, Version
 from modgate.ledger.memory import MemoryLedger
 from modgate.model import Sums, Verification, VerificationRecord
 from modgate.source.verified import VerifiedSource
+from modgate.storage.disk import DiskStore
+from modgate.storage.memory import MemoryStore
 from tests.source.conftest import CTX, Stack, asked, feed
 from tests.support.modules import BuiltModule, go_mod_h1, make_zip, zip_h1
 from tests.support.sources import Clock, Feed, ScriptedSource, TableDatabase, read, settled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
     from typing import BinaryIO
 
-    from modgate.model import Answer, Facts
+    from modgate.model import Answer, BlobStore, Facts
 
 
 def version_of(built: BuiltModule) -> ModuleVersion:
@@ -216,6 +219,76 @@ async def test_exempt_a_retagged_version_is_refused_although_the_cache_lost_it(
         await read(await gate.cached.fetch(CTX, asked(small, "zip")))
     assert ("tampered", asked(small, "zip").url_path) in gate.watch.alerts
     await gate.cached.close()
+
+
+@pytest.fixture(params=["memory", "disk"])
+async def before(
+    request: pytest.FixtureRequest, tmp_path: Path, small: BuiltModule
+) -> AsyncIterator[Callable[[bytes, bytes], Awaitable[Stack]]]:
+    """What an exempt gate stored, and then the gate over it for which the database covers the module."""
+    store: BlobStore = MemoryStore(64 << 20)
+    if request.param == "disk":
+        store = await DiskStore.open(tmp_path / "store", clock=Clock())
+    gates: list[Stack] = []
+
+    async def build(mod: bytes, zipped: bytes) -> Stack:
+        inner = ScriptedSource()
+        inner.add(small)
+        exempt = Stack(inner, TableDatabase(exempt=(small.path,)), store)
+        gone(exempt, small, "mod", mod)
+        gone(exempt, small, "zip", zipped)
+        for kind in ("mod", "zip"):
+            await read(await exempt.cached.fetch(CTX, asked(small, kind)))
+        await exempt.quiet()
+        inner.add(small)
+        inner.counts.clear()
+        gates.extend([exempt, covering := exempt.again(database=TableDatabase(small))])
+        return covering
+
+    yield build
+    for gate in gates:
+        await gate.cached.close()
+    await store.close()
+
+
+@pytest.mark.parametrize("kind", ["mod", "zip"])
+async def test_what_was_stored_unproved_is_proved_once_the_database_covers_it(
+    before: Callable[[bytes, bytes], Awaitable[Stack]], small: BuiltModule, kind: str
+) -> None:
+    gate = await before(small.mod, small.zip)
+    for _ in range(2):
+        answer = await gate.cached.fetch(CTX, asked(small, kind))
+        assert (await read(answer), answer.verified) == (getattr(small, kind), Verification.SUMDB)
+    assert (gate.counted, gate.watch.alerts) == (["sumdb"], [])
+    assert not gate.inner.counts
+
+
+@pytest.mark.parametrize("kind", ["mod", "zip"])
+async def test_what_was_stored_unproved_and_is_wrong_is_set_aside_and_fetched(
+    before: Callable[[bytes, bytes], Awaitable[Stack]], small: BuiltModule, kind: str
+) -> None:
+    evil = b"module example.test/small\n\nrequire example.test/evil v1.0.0\n"
+    gate = await before(evil, other_zip(small, go_mod=evil))
+    answer = await gate.cached.fetch(CTX, asked(small, kind))
+    assert (await read(answer), answer.verified) == (getattr(small, kind), Verification.SUMDB)
+    assert gate.watch.alerts == [("tampered", asked(small, kind).url_path)]
+    await gate.quiet()
+    blob = await gate.store.get(asked(small, kind).url_path)
+    assert blob is not None
+    assert (await blob.read(), blob.meta.verified) == (getattr(small, kind), "sumdb")
+
+
+@pytest.mark.parametrize("error", [Unavailable("database away"), Unverified("unknown"), Tampered("fork")])
+async def test_what_was_stored_unproved_is_neither_served_nor_lost_without_the_database(
+    before: Callable[[bytes, bytes], Awaitable[Stack]], small: BuiltModule, error: ModgateError
+) -> None:
+    gate = await before(small.mod, small.zip)
+    gate.database.table[str(version_of(small))] = error
+    with pytest.raises(type(error), match=error.what):
+        await gate.cached.fetch(CTX, asked(small, "zip"))
+    offline = await gate.cached.fetch(replace(CTX, fetch=False), asked(small, "zip"))
+    assert (await read(offline), offline.verified) == (small.zip, Verification.NONE)
+    assert gate.watch.alerts == []
 
 
 async def test_exempt_a_zip_alone_costs_one_fetch_and_fixes_its_go_mod(

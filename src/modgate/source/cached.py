@@ -24,7 +24,7 @@ from modgate.source.scopes import store_key
 from modgate.source.verdicts import Verdicts, again
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from modgate.gomod.protocol import Request
     from modgate.source.settings import CacheSettings
@@ -35,7 +35,10 @@ __all__ = ["CachedSource"]
 
 
 class CachedSource:
-    """A store in front of a source (`model.ModuleSource`)."""
+    """A store in front of a source (`model.ModuleSource`).
+
+    `proves` judges what was stored unproved: None means that it must not be served.
+    """
 
     def __init__(
         self,
@@ -46,8 +49,10 @@ class CachedSource:
         clock: Callable[[], float],
         watch: Watch,
         turns: Turns,
+        proves: Callable[[Context, Request, Blob], Awaitable[Verification | None]] | None = None,
     ) -> None:
         self._inner = inner
+        self._proves = proves
         self._turns = turns
         self._store = store
         self._clock = clock
@@ -68,8 +73,9 @@ class CachedSource:
         key = (ctx.credential_scope, request.url_path)
         if not ctx.fetch or key not in self._fills:
             blob = await self._stored(ctx, request)
-            if blob is not None:
-                return _hit(request, blob)
+            verified = None if blob is None else await self._judged(ctx, request, blob)
+            if blob is not None and verified is not None:
+                return _hit(request, blob, verified)
             if not ctx.fetch:
                 raise Absent("not in this gate's cache, and the request forbids fetching", where=key[1])
             self._verdicts.check(*key)
@@ -129,6 +135,17 @@ class CachedSource:
             if blob is not None or ended == self._ended:
                 return blob
 
+    async def _judged(self, ctx: Context, request: Request, blob: Blob) -> Verification | None:
+        """How it is proved; None for what is not what it should be, which is set aside."""
+        if self._proves is None or not ctx.fetch:
+            return Verification(blob.meta.verified)
+        verified = await self._proves(ctx, request, blob)
+        if verified is None:
+            text = "what was stored unproved is not what the checksum database says"
+            self._watch.alert("tampered", request.url_path, text)
+            await self._store.set_aside(blob.key, text)
+        return verified
+
     def _joined(self, ctx: Context, key: tuple[str, str], request: Request) -> Fill:
         """The one fill of this object, begun if none is under way."""
         fill = self._fills.get(key)
@@ -186,11 +203,11 @@ def _stopping(where: str) -> Unavailable:
     return Unavailable("the gate is stopping", kind="stopping", where=where)
 
 
-def _hit(request: Request, blob: Blob) -> Answer:
+def _hit(request: Request, blob: Blob, verified: Verification) -> Answer:
     return Answer(
         request,
         blob,
         size=blob.meta.size,
-        verified=Verification(blob.meta.verified),
+        verified=verified,
         sha256=blob.meta.sha256,
     )

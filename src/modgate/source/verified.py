@@ -9,11 +9,16 @@ as well. The steps:
    is known what the bytes must hash to.
 2. A go.mod is compared at once. A zip is checked whole, in a thread, when it is there.
 3. What was established is recorded in the ledger.
+
+What was stored without the database's proof (it was off or exempt, or the store was copied without its
+notes) is proved before it is served once the database covers it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
+from collections import OrderedDict
 from typing import TYPE_CHECKING, TypeVar
 
 from modgate.errors import Invalid, ModgateError, Tampered, Unavailable, Unverified
@@ -27,9 +32,11 @@ if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
     from modgate.gomod.types import ModuleVersion
-    from modgate.model import ChecksumDatabase, Context, Ledger, ModuleSource, RunOverBody
+    from modgate.model import Blob, ChecksumDatabase, Context, Ledger, ModuleSource, RunOverBody
 
 __all__ = ["VerifiedSource"]
+
+_REMEMBERED = 50_000
 
 T = TypeVar("T")
 
@@ -52,6 +59,7 @@ class VerifiedSource:
         self._clock = clock
         self._count = count
         self._recording: set[asyncio.Task[None]] = set()
+        self._proved: OrderedDict[str, str] = OrderedDict()
 
     async def fetch(self, ctx: Context, request: Request) -> Answer:
         """The inner answer, verified (`.mod`) or with the check its body must pass (`.zip`)."""
@@ -82,6 +90,29 @@ class VerifiedSource:
 
         answer.check = check
         return answer
+
+    async def proves(self, ctx: Context, request: Request, blob: Blob) -> Verification | None:
+        """How a stored object is proved by now; None where its bytes are not what the database says.
+
+        Raises what the database raises: what it should prove and does not is not served.
+        """
+        stored = Verification(blob.meta.verified)
+        if stored is Verification.SUMDB or request.kind not in {Kind.MOD, Kind.ZIP}:
+            return stored
+        version = request.module_version
+        if not self._database.covers(version.path):
+            return stored
+        if self._proved.get(blob.key) != blob.meta.sha256:
+            sums = await self._database.sums(ctx, version)
+            self._require(sums, request, version)
+            if not await _is(sums, request, version, blob):
+                self._count("refused")
+                return None
+            self._count(sums.verified)
+            self._proved[blob.key] = blob.meta.sha256
+            while len(self._proved) > _REMEMBERED:
+                self._proved.popitem(last=False)
+        return Verification.SUMDB
 
     async def close(self) -> None:
         """Finish recording, close the inner source."""
@@ -187,6 +218,25 @@ def _zip_sums(version: ModuleVersion, file: BinaryIO) -> tuple[str, str]:
     facts = modzip.check_zip(version, file)
     go_mod = facts.go_mod if facts.go_mod is not None else modzip.canonical_go_mod(version)
     return facts.h1, dirhash.hash_go_mod(go_mod)
+
+
+async def _is(sums: Sums, request: Request, version: ModuleVersion, blob: Blob) -> bool:
+    """Whether a stored object has its sums. Raises Unavailable where it cannot be read."""
+    if request.kind is Kind.MOD:
+        return dirhash.hash_go_mod(await blob.read()) == sums.mod
+    path = blob.path
+    body = b"" if path is not None else await blob.read()
+
+    def read() -> tuple[str, str]:
+        with io.BytesIO(body) if path is None else path.open("rb") as file:
+            return _zip_sums(version, file)
+
+    try:
+        return await asyncio.to_thread(read) == (sums.zip, sums.mod)
+    except (Invalid, Unavailable):
+        return False  # no module zip at all, although the bytes are those that were stored
+    except OSError as error:
+        raise Unavailable(f"cannot read the store: {error.strerror}", where=str(version)) from error
 
 
 def _mismatch(what: str, version: ModuleVersion, got: str, want: str, source: str) -> Tampered:
