@@ -4,14 +4,16 @@
 
 It serves the folder ROOT as a GOPROXY (or anything else: a path is a file) and prints one JSON line:
 `{"url": …, "tls": … or null, "control": …}`. The control address takes `POST /fault` (a rule),
-`POST /heal` (`{}` or `{"pattern": …}`), and `GET /count`. It listens on a port of its own, because one of
-the faults closes the serving one.
+`POST /heal` (`{}` or `{"pattern": …}`), `GET /count` and `GET /broken`. It listens on a port of its own,
+because one of the faults closes the serving one.
 
-A rule is `{"pattern": fnmatch, "fault": name, …}`; the newest matching rule wins. Faults and their
-arguments (see `_FAULTS`): `refuse` (the port is closed, for every path), `rst`, `eof`, `garbage`, `hang`,
-`hang-body`, `drip`, `short`, `cut-chunked`, `status` (`status`, `headers`, `text`, `type`), `file` (`file`,
-`type`: other bytes), `gzip-bomb`, `redirect` (`location`; empty: itself), `announce` (`size`: a
-Content-Length, then zeros for ever), `endless` (chunked zeros), `throttle` (`rate` bytes/s, `delay` s).
+A rule is `{"pattern": fnmatch, "fault": name, …}`; the newest matching rule wins. With `share` (0 to 1) and
+`seed` it matches only that part of the requests, chosen by seed, fault, path and which request of the path
+it is: the order in which clients come changes nothing. Faults and their arguments (see `_FAULTS`):
+`refuse` (the port is closed, for every path), `rst`, `eof`, `garbage`, `hang`, `hang-body`, `drip`, `short`,
+`cut-chunked`, `status` (`status`, `headers`, `text`, `type`), `file` (`file`, `type`: other bytes),
+`gzip-bomb`, `redirect` (`location`; empty: itself), `announce` (`size`: a Content-Length, then zeros for
+ever), `endless` (chunked zeros), `throttle` (`rate` bytes/s, `delay` s).
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import asyncio
 import contextlib
 import fnmatch
 import json
+import random
 import socket
 import ssl
 import struct
@@ -51,11 +54,12 @@ HTML = b"<!doctype html><html><title>Sign in</title><body>Please accept the term
 
 @dataclass(slots=True)
 class Count:
-    """What one path cost: requests by method and body bytes that left."""
+    """What one path cost: requests by method, body bytes that left, GETs broken by a rule with a share."""
 
     get: int = 0
     head: int = 0
     bytes: int = 0
+    broken: int = 0
 
 
 @dataclass(slots=True)
@@ -241,6 +245,13 @@ _FAULTS: dict[str, Callable[[Exchange], Awaitable[None]]] = {
 }
 
 
+def _drawn(rule: dict[str, Any], path: str, place: int) -> bool:
+    if "share" not in rule:
+        return True
+    draw = random.Random(f"{rule.get('seed')} {rule['fault']} {path} {place}").random()
+    return draw < float(rule["share"])
+
+
 @dataclass(slots=True)
 class Upstream:
     """The serving side and its rules."""
@@ -269,9 +280,9 @@ class Upstream:
         for writer in list(self.open):
             writer.transport.abort()
 
-    def rule_for(self, path: str) -> dict[str, Any]:
+    def rule_for(self, path: str, place: int = 1) -> dict[str, Any]:
         for rule in reversed(self.rules):
-            if fnmatch.fnmatchcase(path, rule["pattern"]):
+            if fnmatch.fnmatchcase(path, rule["pattern"]) and _drawn(rule, path, place):
                 return dict(rule)
         return {}
 
@@ -297,7 +308,8 @@ class Upstream:
             count.head += 1
         else:
             count.get += 1
-        rule = self.rule_for(path)
+        rule = self.rule_for(path, count.get + count.head)
+        count.broken += method != "HEAD" and "share" in rule
         exchange = Exchange(method, path, target, writer, count, rule, self._read(path))
         await _FAULTS[rule.get("fault", "")](exchange)
         return exchange.keep
@@ -339,6 +351,8 @@ class Upstream:
                 await self.listen()
         elif what == "/reset":
             self.counts.clear()
+        elif what == "/broken":
+            return {path: c.broken for path, c in self.counts.items() if c.broken}
         else:
             return {path: [c.get, c.head, c.bytes] for path, c in self.counts.items()}
         return {}

@@ -46,7 +46,10 @@ class FaultUpstream:
             return json.load(answer)
 
     def fault(self, name: str, pattern: str = "*", **arguments: Any) -> None:
-        """From now on, paths that match `pattern` (fnmatch) break in this way."""
+        """From now on, paths that match `pattern` (fnmatch) break in this way.
+
+        `share=0.01, seed=1` breaks one request in a hundred.
+        """
         self._ask("/fault", {"fault": name, "pattern": pattern, **arguments})
 
     def heal(self, pattern: str | None = None) -> None:
@@ -60,6 +63,10 @@ class FaultUpstream:
     def counts(self) -> dict[str, PathCount]:
         """What every path has cost since the last `reset`."""
         return {path: (a, b, c) for path, (a, b, c) in self._ask("/count").items()}
+
+    def broken(self) -> dict[str, int]:
+        """How many GETs of each path a fault with a `share` has broken since the last `reset`."""
+        return dict(self._ask("/broken"))
 
     def gets(self, path: str) -> int:
         """How often one path was fetched."""
