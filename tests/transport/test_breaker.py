@@ -178,3 +178,24 @@ async def test_a_cancelled_trial_counts_as_nothing(make: Make) -> None:
             await trial
         with pytest.raises(Unavailable, match="2 times in a row"):
             await upstream.get(CTX, "p", limit=10)
+
+
+async def test_waiting_for_our_own_connections_is_overload_and_no_failure_of_the_upstream(
+    make: Make,
+) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(said(200, b"part", length=100) if "slow" in exchange.target else said(200, b"ok"))
+
+    async with RawUpstream(answer) as server:
+        upstream = make(
+            server.url,
+            replace(QUICK, connect=0.1, head=0.1, connections=1, retries=0, breaker_failures=1),
+        )
+        slow = await upstream.open(CTX, "slow.zip")
+        with pytest.raises(Unavailable) as caught:
+            await upstream.get(CTX, "quick.mod", limit=10)
+        assert caught.value.kind == "overloaded"
+        await upstream.ready()
+        await slow.aclose()
+        assert await upstream.get(CTX, "quick.mod", limit=10) == b"ok"
+        assert len(server.seen) == 2

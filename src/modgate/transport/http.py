@@ -27,6 +27,7 @@ from modgate.transport.environment import Netrc, basic, proxy_for
 from modgate.transport.redirects import RefusedRedirectError, following, trusted
 from modgate.transport.settings import TransportSettings
 from modgate.transport.verdict import FOREIGN, clean_text, status_error, transport_error
+from modgate.transport.way import Way, watch_queue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -297,15 +298,23 @@ class HTTPUpstream:
 
     async def _answered(self, ctx: Context, method: str, url: yarl.URL, where: str) -> aiohttp.ClientResponse:
         """The head of an answer, whatever it says."""
+        way = Way()
         try:
             async with asyncio.timeout(self.settings.connect + self.settings.head):
-                return await self._send(ctx, method, url)
+                return await self._send(ctx, method, url, way)
         except FOREIGN as error:
+            if way.queued and isinstance(error, TimeoutError):
+                raise Unavailable(
+                    f"all {self.settings.connections} connections of this gate to it are busy",
+                    where=where,
+                    kind="overloaded",
+                    retry_after=self.settings.head,
+                ) from error
             if isinstance(error.__cause__, InternalAddressError):
                 raise self._bad_redirect(where, str(error.__cause__)) from error
             raise transport_error(error, where, "connect or answer") from error
 
-    async def _send(self, ctx: Context, method: str, url: yarl.URL) -> aiohttp.ClientResponse:
+    async def _send(self, ctx: Context, method: str, url: yarl.URL, way: Way) -> aiohttp.ClientResponse:
         headers = {"Accept-Encoding": "identity", "User-Agent": "modgate"}
         if self._instance:
             headers["Modgate-Via"] = ", ".join((*ctx.via, self._instance))
@@ -319,7 +328,7 @@ class HTTPUpstream:
         # A proxy has an address of its own, often an internal one, and resolves the name itself.
         guarded = proxy is None and not trusted(url, self._base, self.settings.redirect_hosts)
         return await self._session(guarded=guarded).request(
-            method, url, headers=headers, proxy=proxy, allow_redirects=False
+            method, url, headers=headers, proxy=proxy, allow_redirects=False, trace_request_ctx=way
         )
 
     def _proxy(self, url: yarl.URL) -> yarl.URL | None:
@@ -382,6 +391,7 @@ class HTTPUpstream:
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 read_bufsize=_CHUNK,
+                trace_configs=[watch_queue()],
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.settings.connect),
                 max_line_size=16384,
                 max_field_size=16384,
