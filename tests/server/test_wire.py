@@ -586,3 +586,14 @@ def test_damaged_requests_never_break_the_server(
             answer = b""
     assert answer[:12] != b"HTTP/1.1 500"
     assert sturdy.ask("/healthz").status == 200
+
+
+def test_requests_do_not_pile_up_before_their_answers(server: Running) -> None:
+    some = get("/nothing") * 65
+    with server.connect() as client:
+        client.sendall(some)
+        assert [status for status, _ in read_answers(client, 65)] == [404] * 65
+    with server.connect() as client:
+        client.sendall(get("/nothing") * 1000)
+        assert len(answers_in(read_all(client))) < 1000
+    assert server.ask("/healthz").status == 200

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["GateProtocol", "Limits", "Shared"]
 
 _PIECE = 1024 * 1024
+_PIPELINED = 64
 _HEAD_END = b"\r\n\r\n"
 _CAN_SENDFILE = sys.platform == "linux"
 # Whatever is not among these may change the answer, or says that a body follows.
@@ -215,6 +216,9 @@ class GateProtocol(HttpToolsProtocol):
                 self._hot = hot
                 return
         self._check_head()
+        if len(self.pipeline) >= _PIPELINED:
+            # Each answer lets more be read, so requests would pile up as long as the client sends them.
+            raise ValueError("too many requests before their answers")
         super().on_headers_complete()
 
     def _check_head(self) -> None:
