@@ -1,9 +1,11 @@
 """Many go clients with caches of their own, an upstream that breaks now and then, a server that restarts.
 
 One round: every client, all at once, downloads what nobody had before (so that they meet in the same
-fills) and what earlier rounds brought (so that the store answers). go never retries, so the driver
-repeats a failed command a bounded number of times. What a client ends up with is compared with the
-world's own sums and by `go mod verify`, never with what the server says.
+fills) and what earlier rounds brought (so that the store answers). The last rounds bring nothing new: the
+server remembers a little of each object it knows, within bounds, so only what grows then is a leak.
+
+go never retries, so the driver repeats a failed command a bounded number of times. What a client ends up
+with is compared with the world's own sums and by `go mod verify`, never with what the server says.
 
 An immutable object costs one upstream GET. Only two things excuse another one: an answer that the upstream
 broke, and a restart before which the object had been asked for but not been stored.
@@ -51,14 +53,20 @@ TAMPERED = ("SECURITY ERROR", "checksum mismatch")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is done. A restart is the round in whose middle it happens, and whether it is a SIGKILL."""
+    """What is done.
+
+    After `rounds` with new modules come `known_rounds` without. A restart is the round in whose middle it
+    happens, and whether it is a SIGKILL. `settle` is how long idle connections may take to go at the end.
+    """
 
     rounds: int
     clients: int
     seconds: float
     fresh: int
     known: int
+    known_rounds: int = 0
     restarts: tuple[tuple[int, bool], ...] = ()
+    settle: float = 0.0
     share: float = 0.01
     delay: float = 0.005
     seed: int = 1
@@ -71,6 +79,7 @@ class Sample:
     life: int
     kib: int
     descriptors: int
+    fresh: bool
 
 
 @dataclass(slots=True)
@@ -86,6 +95,8 @@ class Figures:
     checked: int = 0
     seconds: dict[str, list[float]] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
+    unused: int = 0
+    idle: int = 0
     objects: int = 0
     gets: int = 0
     broken: int = 0
@@ -100,11 +111,11 @@ class Figures:
         own = [sample for sample in self.samples if sample.life == self.samples[-1].life]
         return [own[max(0, round(len(own) * part / 4) - 1)] for part in (1, 2, 3, 4)]
 
-    def growth(self) -> float:
-        """KiB a round in the second half of the last server's life, as the slope of the straight line."""
-        own = [sample.kib for sample in self.samples if sample.life == self.samples[-1].life]
-        half = own[len(own) // 2 :]
-        return statistics.linear_regression(range(len(half)), half).slope if len(half) > 1 else 0.0
+    def growth(self, *, fresh: bool) -> float:
+        """KiB a round in the last server's life, as the slope of the straight line."""
+        own = [item for item in self.samples if item.life == self.samples[-1].life and item.fresh == fresh]
+        kib = [item.kib for item in own]
+        return statistics.linear_regression(range(len(kib)), kib).slope if len(kib) > 1 else 0.0
 
     def lines(self) -> list[str]:
         """The table."""
@@ -126,8 +137,12 @@ class Figures:
             ("  unexplained", f"{len(self.unexplained)}"),
             *((f"seconds of go {name}", _percentiles(taken)) for name, taken in self.seconds.items()),
             ("memory MiB 25/50/75/100 %", " ".join(f"{sample.kib / 1024:.1f}" for sample in quarters)),
-            ("memory KiB a round", f"{self.growth():+.0f} in the second half"),
+            (
+                "memory KiB a round",
+                f"{self.growth(fresh=True):+.0f}, nothing new {self.growth(fresh=False):+.0f}",
+            ),
             ("descriptors 25/50/75/100 %", " ".join(str(sample.descriptors) for sample in quarters)),
+            ("descriptors without clients", f"{self.unused} when it began, {self.idle} at the end"),
         ]
         return [f"{name:<28}{value}" for name, value in rows]
 
@@ -178,10 +193,11 @@ class _Soak:
             try:
                 ends = time.monotonic() + plan.seconds
                 with ThreadPoolExecutor(plan.clients) as pool:
-                    while figures.rounds < plan.rounds and time.monotonic() < ends:
+                    while figures.rounds < plan.rounds + plan.known_rounds and time.monotonic() < ends:
                         self._round(pool, figures.rounds)
                         figures.rounds += 1
                         figures.samples.append(self._sample())
+                self._settle()
                 status = self._gate.stop()
             finally:
                 self._gate.kill()
@@ -192,17 +208,22 @@ class _Soak:
 
     def _start(self, listen: str) -> Gate:
         spec = self._database.spec(self._upstream.url + "/db")
-        return Gate(
+        gate = Gate(
             self._folder / "gate", upstream=self._upstream.url, sumdb=spec, listen=listen, config=SETTINGS
         )
+        self._figures.unused = _descriptors(gate)
+        return gate
 
     def _round(self, pool: ThreadPoolExecutor, number: int) -> None:
         plan = self._plan
         earlier = [built for batch in self._rounds[:number] for built in batch]
         tasks = []
         for place in range(plan.clients):
-            chosen = self._random.sample(self._rounds[number], plan.fresh * 3 // 4)
-            chosen += self._random.sample(earlier, min(plan.known, len(earlier)))
+            fresh = self._rounds[number] if number < plan.rounds else earlier
+            chosen = self._random.sample(fresh, plan.fresh * 3 // 4)
+            taken = {built.path for built in chosen}
+            others = [built for built in earlier if built.path not in taken]
+            chosen += self._random.sample(others, min(plan.known, len(others)))
             folder = self._folder / f"client-{number}-{place}"
             tasks.append(pool.submit(self._client, folder, f"http://{self._address}", chosen))
         for restart_in, kill in plan.restarts:
@@ -288,10 +309,17 @@ class _Soak:
             self._figures.mismatches += wrong
 
     def _sample(self) -> Sample:
-        process = Path(f"/proc/{self._gate.pid}")
-        status = (process / "status").read_text(encoding="ascii")
-        kib = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
-        return Sample(self._life, kib, len(list((process / "fd").iterdir())))
+        fresh = self._figures.rounds <= self._plan.rounds
+        return Sample(self._life, _resident(self._gate), _descriptors(self._gate), fresh)
+
+    def _settle(self) -> None:
+        """Connections to the upstream are kept for a while: wait for those to go that will."""
+        ends = time.monotonic() + self._plan.settle
+        figures = self._figures
+        figures.idle = _descriptors(self._gate)
+        while figures.idle > figures.unused and time.monotonic() < ends:
+            time.sleep(0.5)
+            figures.idle = min(figures.idle, _descriptors(self._gate))
 
     def _count(self) -> None:
         """Weigh what the upstream counted."""
@@ -308,6 +336,19 @@ class _Soak:
             figures.cut += excused[1]
             if gets - sum(excused) > 1:
                 figures.unexplained[path] = f"{gets} GETs, {excused[0]} broken, {excused[1]} cut"
+
+
+def _resident(gate: Gate) -> int:
+    """KiB; 0 on a system without /proc."""
+    status = Path(f"/proc/{gate.pid}/status")
+    lines = status.read_text(encoding="ascii").splitlines() if status.exists() else []
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), 0)
+
+
+def _descriptors(gate: Gate) -> int:
+    """How many are open; 0 on a system without /proc."""
+    folder = Path(f"/proc/{gate.pid}/fd")
+    return len(list(folder.iterdir())) if folder.exists() else 0
 
 
 def _reason(said: str) -> str:
