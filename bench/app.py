@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import statistics
 import subprocess
+import tempfile
 import time
 import urllib.request
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from bench import procs
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def prepare(app: Path, modcache: Path) -> None:
@@ -46,9 +45,10 @@ def unescape(text: str) -> str:
 
 def go_download(app: Path, work: Path, proxy: str, modules: list[str]) -> float:
     """Seconds of one `go mod download` with an empty module cache."""
-    home = work / "home"
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True)
+    # Nothing is deleted between runs: ext4 is slow to make files for a while after a large deletion,
+    # and the next run would pay for the last one's.
+    work.mkdir(parents=True, exist_ok=True)
+    home = Path(tempfile.mkdtemp(prefix="home-", dir=work))
     project = home / "app"
     shutil.copytree(app, project)
     for file in project.iterdir():
@@ -69,7 +69,6 @@ def go_download(app: Path, work: Path, proxy: str, modules: list[str]) -> float:
     took = time.perf_counter() - began
     if done.returncode != 0:
         raise SystemExit(f"go mod download through {proxy} failed:\n{done.stderr[-2000:]}")
-    shutil.rmtree(home)
     return took
 
 
@@ -100,34 +99,33 @@ def measure(
         print(f"  {name:28} {took:7.2f} s", flush=True)
 
     with procs.upstream(download, delay, rate) as slow, procs.database(modcache, delay) as (sumdb, _):
-        note("file://", go_download(app, work, f"file://{download}", modules))
         note("straight", go_download(app, work, slow.url, modules))
         straight_bytes = count(slow.url)
-        shutil.rmtree(work / "app-store", ignore_errors=True)
         with procs.modgate(work / "app-store", slow.url, sumdb, log=work / "gate.log") as gate:
             note("modgate cold", go_download(app, work, gate.url, modules))
             extra["extra bytes by prefetch"] = round(
                 (count(slow.url) - straight_bytes) / straight_bytes - 1, 3
             )
-            note("modgate warm", go_download(app, work, gate.url, modules))
+            for turn in range(3):
+                note(f"modgate warm {turn}", go_download(app, work, gate.url, modules))
+                note(f"file:// {turn}", go_download(app, work, f"file://{download}", modules))
             extra["memory MB"] = gate.memory
             extra["cpu s"] = round(gate.cpu, 1)
-        shutil.rmtree(work / "app-store")
-        with procs.modgate(work / "app-store", slow.url, sumdb, "--no-prefetch") as gate:
+        with procs.modgate(work / "app-store-2", slow.url, sumdb, "--no-prefetch") as gate:
             note("modgate cold, no prefetch", go_download(app, work, gate.url, modules))
-        shutil.rmtree(work / "app-store")
         for name, template in peers.items():
-            values = {"store": work / "peer-store", "upstream": slow.url, "sumdb": sumdb}
+            values = {"store": work / f"store-{name}", "upstream": slow.url, "sumdb": sumdb}
             with procs.peer(name, template, **values) as other:
                 note(f"{name} cold", go_download(app, work, other.url, modules))
                 note(f"{name} warm", go_download(app, work, other.url, modules))
-            shutil.rmtree(work / "peer-store", ignore_errors=True)
     ratios = {
         "cold / straight": round(seconds["modgate cold"] / seconds["straight"], 3),
         "cold without prefetch / straight": round(
             seconds["modgate cold, no prefetch"] / seconds["straight"], 3
         ),
-        "warm / file://": round(seconds["modgate warm"] / seconds["file://"], 3),
+        "warm / file:// (median of 3 pairs)": round(
+            statistics.median(seconds[f"modgate warm {n}"] / seconds[f"file:// {n}"] for n in range(3)), 3
+        ),
     }
     for name, value in ratios.items():
         print(f"  {name:34} {value:.3f}", flush=True)

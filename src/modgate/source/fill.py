@@ -10,7 +10,9 @@ that nothing that could pass for a whole zip ever leaves unverified:
 3. The whole is checked. Only then is it *sealed*: readers get the tail.
 4. It is made durable under its key. Where the proof is the gate's own first sight and not the
    database's, 4 goes before 3's release: what was served must be what stays.
-5. Anything that fails before the seal reaches every reader as an error, and nothing is kept.
+5. Anything that fails before the seal reaches every reader as an error, and nothing is kept. Only a
+   small body that broke off on its way is asked for once more: nobody has seen any of it, and go,
+   which never tries again, would fail for everyone who waits.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ WHOLE_BELOW = 256 * 1024
 """Smaller bodies wait whole: a status and a text beat a cut connection, and cost no time worth having."""
 
 _PIECE = 256 * 1024
+_PASSING = frozenset({"bad-answer", "timeout", "unreachable"})
 
 
 class Fill:
@@ -79,6 +82,7 @@ class Fill:
         self._body: bytes | None = None
         self._sha256 = ""
         self._writer: BlobWriter | None = None
+        self._arrived = False
         self._sealed = False
         self._done = False
         self._readers = 0
@@ -107,12 +111,15 @@ class Fill:
         answer: Answer | None = None
         try:
             answer = await fetch()
-            self.verified = answer.verified
-            self.size = answer.size
-            if isinstance(answer.body, bytes):
-                await self._keep_bytes(answer.body, answer.verified)
-            else:
-                await self._stream(answer)
+            try:
+                await self._take(answer)
+            except Unavailable as error:
+                if not self._may_try_again(error):
+                    raise
+                await close_body(answer)
+                await self._start_over()
+                answer = await fetch()
+                await self._take(answer)
         except ModgateError as error:
             self.error = error
         except asyncio.CancelledError:
@@ -142,6 +149,31 @@ class Fill:
         self.error = error
         self._done = True
         self._tell()
+
+    async def _take(self, answer: Answer) -> None:
+        self.verified = answer.verified
+        self.size = answer.size
+        if isinstance(answer.body, bytes):
+            await self._keep_bytes(answer.body, answer.verified)
+        else:
+            await self._stream(answer)
+
+    def _may_try_again(self, error: Unavailable) -> bool:
+        """Whether a body broke off on its way and nobody has seen any of it: small bodies wait whole."""
+        return (
+            error.kind in _PASSING
+            and not self._arrived
+            and self._writer is not None
+            and self.size is not None
+            and self.size < WHOLE_BELOW
+        )
+
+    async def _start_over(self) -> None:
+        """As if nothing had come; those who wait go on waiting."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await writer.abort()
+            await writer.aclose()
 
     async def _keep_bytes(self, body: bytes, verified: Verification) -> None:
         """A small object: its answer is verified already; readers need not wait for the disk."""
@@ -174,6 +206,7 @@ class Fill:
                 where=self.request.url_path,
                 kind="bad-answer",
             )
+        self._arrived = True
 
         async def run(function: Callable[[BinaryIO], Any]) -> Any:
             result, self._sha256 = await writer.check(lambda file: (function(file), _sha256(file)))

@@ -12,7 +12,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from modgate.errors import Invalid, ModgateError, Unavailable
+from modgate.errors import ModgateError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,12 @@ def explain(error: OSError, doing: str, where: str) -> ModgateError:
             kind="storage-full",
         )
     if number == errno.ENAMETOOLONG:
-        return Invalid(f"{doing}: the name is too long for this file system", where=where)
+        # The module may well exist: a store that cannot name it is broken, not proof of absence.
+        return Unavailable(
+            f"{doing}: the name is too long for this file system",
+            where=where,
+            next_step="Move the store to a file system that takes names of 255 bytes.",
+        )
     if number in _NO_DESCRIPTORS:
         return Unavailable(
             f"{doing}: no file descriptor is free",
