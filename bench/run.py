@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from bench import app, cold, hot
+from modgate.gomod import module
 
 HERE = Path(__file__).parent
 SHARED_APP = HERE.parent.parent / "shared" / "data" / "app"
@@ -27,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", choices=["hot", "cold", "app"], default=["hot", "cold", "app"])
+    parser.add_argument("parts", nargs="*", metavar="hot|cold|app")
     parser.add_argument("--app", type=Path, default=SHARED_APP if SHARED_APP.exists() else HERE / "app")
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     parser.add_argument("--modcache", type=Path, default=cache / "modgate-bench")
@@ -41,6 +42,9 @@ def main() -> None:
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND")
     parser.add_argument("--compare", type=Path, help="an earlier result to put beside")
     options = parser.parse_args()
+    options.parts = options.parts or ["hot", "cold", "app"]
+    if unknown := set(options.parts) - {"hot", "cold", "app"}:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are hot, cold and app")
     peers = dict(item.split("=", 1) for item in options.peer)
     app.prepare(options.app, options.modcache)
     work = Path(tempfile.mkdtemp(prefix="modgate-bench-"))
@@ -60,7 +64,7 @@ def main() -> None:
             for part in ("cold small zip", "cold large zip", "command"):
                 print(f"  {part}: {results[part]}", flush=True)
         if "app" in options.parts:
-            modules = [] if options.full else every_fifth(options.app)
+            modules = [] if options.full else every_fifth(options.app, options.modcache)
             print(
                 f"go mod download, {len(modules) or 'all'} modules, upstream {options.delay * 1e3:g} ms, "
                 f"{options.rate / 1e6:g} MB/s a connection"
@@ -85,11 +89,18 @@ def main() -> None:
         compare(json.loads(options.compare.read_text()), results)
 
 
-def every_fifth(project: Path) -> list[str]:
-    """Every fifth module of the application's go.sum that has a zip line."""
+def every_fifth(project: Path, modcache: Path) -> list[str]:
+    """Every fifth module version of the application that its download brought."""
     lines = [line.split() for line in (project / "go.sum").read_text().splitlines()]
-    zips = [f"{path}@{version}" for path, version, _ in lines if not version.endswith("/go.mod")]
-    return zips[::5]
+    download = modcache / "cache" / "download"
+    versions = []
+    for path, version, _ in lines:
+        if version.endswith("/go.mod"):
+            continue
+        stem = download / module.escape_path(path) / "@v" / module.escape_version(version)
+        if Path(f"{stem}.zip").exists() and Path(f"{stem}.info").exists():
+            versions.append(f"{path}@{version}")
+    return versions[::5]
 
 
 def compare(old: dict[str, object], new: dict[str, object], where: str = "") -> None:
