@@ -20,7 +20,6 @@ from bench import app, cold, hot
 from modgate.gomod import module
 
 HERE = Path(__file__).parent
-SHARED_APP = HERE.parent.parent / "shared" / "data" / "app"
 
 
 def main() -> None:
@@ -29,7 +28,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", metavar="hot|cold|app")
-    parser.add_argument("--app", type=Path, default=SHARED_APP if SHARED_APP.exists() else HERE / "app")
+    parser.add_argument("--app", type=Path, default=HERE / "app", help="a folder with a go.mod")
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     parser.add_argument("--modcache", type=Path, default=cache / "modgate-bench")
     parser.add_argument(
