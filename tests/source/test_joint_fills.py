@@ -16,7 +16,7 @@ from modgate.source.fill import TAIL, WHOLE_BELOW
 from modgate.storage.disk import DiskStore
 from modgate.storage.memory import MemoryStore
 from tests.source.conftest import CTX, Stack, asked, feed
-from tests.support.sources import ScriptedSource, SlowStore, TableDatabase, read, settled
+from tests.support.sources import Feed, ScriptedSource, SlowStore, TableDatabase, read, settled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -358,3 +358,49 @@ async def test_what_a_defect_says_goes_into_the_log_and_not_to_clients(
         await stack.cached.fetch(CTX, request)
     assert "secret" not in str(caught.value)
     assert [str(line["exc_info"]) for line in logs] == ["https://user:secret@upstream.test"]
+
+
+def broken_then_whole(over: Stack, built: BuiltModule, *, breaks: int) -> None:
+    """The zip breaks off in the middle so many times before it comes whole."""
+    left = breaks
+
+    def next_body() -> Feed:
+        nonlocal left
+        body = Feed(len(built.zip))
+        body._queue.put_nowait(built.zip if not left else built.zip[:100])
+        body._queue.put_nowait(Unavailable("broke off", kind="bad-answer") if left else None)
+        left = max(0, left - 1)
+        return body
+
+    over.inner.answers[asked(built, "zip").url_path] = next_body
+
+
+async def test_a_small_body_that_broke_off_is_asked_for_once_more(over: Stack, small: BuiltModule) -> None:
+    assert len(small.zip) < WHOLE_BELOW
+    broken_then_whole(over, small, breaks=1)
+    request = asked(small, "zip")
+    answers = await asyncio.gather(*(over.cached.fetch(CTX, request) for _ in range(3)))
+    assert [await read(answer) for answer in answers] == [small.zip] * 3
+    await over.quiet()
+    assert over.inner.counts[request.url_path] == 2
+    assert over.watch.fills == [("zip", "whole")]
+
+
+async def test_a_small_body_that_breaks_off_twice_is_the_upstreams_fault(
+    over: Stack, small: BuiltModule
+) -> None:
+    broken_then_whole(over, small, breaks=2)
+    request = asked(small, "zip")
+    with pytest.raises(Unavailable, match="broke off"):
+        await over.cached.fetch(CTX, request)
+    assert over.inner.counts[request.url_path] == 2
+
+
+async def test_a_large_body_is_not_asked_for_again_since_clients_have_seen_its_beginning(
+    over: Stack, big: BuiltModule
+) -> None:
+    broken_then_whole(over, big, breaks=1)
+    request = asked(big, "zip")
+    with pytest.raises(Unavailable, match="broke off"):
+        await read(await over.cached.fetch(CTX, request))
+    assert over.inner.counts[request.url_path] == 1

@@ -137,6 +137,7 @@ class Fetch(_Section):
     )
     max_object: Bytes = Field(
         default=501 << 20,
+        gt=0,
         description="The largest body taken from upstream; Go's own limit for a zip is 500 MiB.",
     )
     per_client_fills: Count = Field(

@@ -14,19 +14,19 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
+
+	"modgate.test/vectors/internal/vector"
 )
 
 func main() {
@@ -87,41 +87,11 @@ type table struct {
 type object = map[string]any
 
 func write(dir, name, pkg string, tables []table) error {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return errors.New("no build information")
-	}
-	version := ""
-	for _, dep := range info.Deps {
-		if dep.Path == "golang.org/x/mod" {
-			version = dep.Version
-		}
-	}
-	var buf bytes.Buffer
-	fmt.Fprintf(&buf, "{\"source\": %q, \"version\": %q, \"tables\": {", "golang.org/x/mod/"+pkg, version)
+	out := make([]vector.Table, len(tables))
 	for i, t := range tables {
-		if i > 0 {
-			buf.WriteByte(',')
-		}
-		fmt.Fprintf(&buf, "\n%q: {\"go\": %q, \"rows\": %d, \"cases\": [", t.name, t.goVar, t.rows)
-		for j, c := range t.cases {
-			if j > 0 {
-				buf.WriteByte(',')
-			}
-			line, err := json.Marshal(c)
-			if err != nil {
-				return err
-			}
-			buf.WriteString("\n ")
-			buf.Write(line)
-		}
-		buf.WriteString("\n]}")
+		out[i] = vector.Table{Name: t.name, Go: t.goVar, Rows: t.rows, Cases: t.cases}
 	}
-	buf.WriteString("\n}}\n")
-	if !json.Valid(buf.Bytes()) {
-		return fmt.Errorf("%s: not JSON", name)
-	}
-	return os.WriteFile(filepath.Join(dir, name), buf.Bytes(), 0o666)
+	return vector.Write(filepath.Join(dir, name), pkg, out)
 }
 
 func writeVectors(dir string) error {
