@@ -23,6 +23,13 @@ USAGE = 2
 INTERRUPTED = 130
 
 COMMANDS = {
+    "doctor": ("modgate.cli.doctor", "Find out why downloads fail, and mend it"),
+    "undo": ("modgate.cli.undo", "Take back what modgate changed"),
+    "log": ("modgate.cli.log", "Explain what go, gopls or VS Code printed"),
+    "trace": ("modgate.cli.trace", "Watch a go command's downloads"),
+    "mirrors": ("modgate.cli.mirrors", "Compare public mirrors by measuring"),
+    "chain": ("modgate.cli.chain", "Show what go does with a GOPROXY chain"),
+    "faults": ("modgate.cli.faults", "Run a GOPROXY that fails as told"),
     "serve": ("modgate.cli.serve", "Run the module proxy"),
     "config": ("modgate.cli.config", "Show the configuration and where it comes from"),
 }

@@ -97,9 +97,9 @@ def serve(  # noqa: PLR0917  each is an option
 
     for text in warnings(loaded.config):
         print(f"modgate: warning: {text}", file=sys.stderr)
-    from modgate import wiring  # noqa: PLC0415  the server stays off --help
+    from modgate.wiring import server  # noqa: PLC0415  it stays off --help
 
-    wiring.serve(loaded.config)
+    server.serve(loaded.config)
 
 
 def run(args: Sequence[str]) -> int:

@@ -1,0 +1,1 @@
+"""What go does with a chain of proxies, entry by entry, for each answer."""

@@ -1,0 +1,1 @@
+"""A GOPROXY on loopback that fails as told, to rehearse a fallback with the real go command."""

@@ -1,0 +1,122 @@
+"""This machine, read as it is."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from modgate.client.machine.host import FileStatus, Ran, System
+from modgate.errors import Absent, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["LocalHost"]
+
+_MOST_BYTES = 16 << 20
+_ABSENT = (FileNotFoundError, NotADirectoryError)
+
+
+class LocalHost:
+    """The computer that modgate runs on. `environ` and `home` can be given to read somebody else's."""
+
+    def __init__(
+        self, environ: Mapping[str, str] | None = None, *, home: Path | None = None, cwd: Path | None = None
+    ) -> None:
+        self.system = {"darwin": System.MACOS, "win32": System.WINDOWS}.get(sys.platform, System.LINUX)
+        self.environ: Mapping[str, str] = dict(os.environ if environ is None else environ)
+        named = self.environ.get("USERPROFILE" if self.system is System.WINDOWS else "HOME")
+        self.home: PurePath = home or (Path(named) if named else Path("~").expanduser())
+        self.cwd: PurePath = cwd or Path.cwd()
+
+    def path(self, text: str) -> PurePath:
+        """As Host says."""
+        return Path(text)
+
+    def read(self, path: PurePath) -> bytes | None:
+        """As Host says."""
+        try:
+            with Path(path).open("rb") as file:
+                content = file.read(_MOST_BYTES + 1)
+        except _ABSENT:
+            return None
+        except OSError as error:
+            raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
+        if len(content) > _MOST_BYTES:
+            raise Unavailable(f"{path} is larger than {_MOST_BYTES >> 20} MiB", kind="bad-answer")
+        return content
+
+    def status(self, path: PurePath) -> FileStatus | None:
+        """As Host says."""
+        try:
+            found = Path(path).stat()
+        except _ABSENT:
+            return None
+        except OSError as error:
+            raise Unavailable(f"{path} cannot be looked at: {error.strerror}") from error
+        folder = Path(path).is_dir()
+        return FileStatus(folder, found.st_mode & 0o7777, found.st_size, found.st_mtime, found.st_uid)
+
+    def listdir(self, path: PurePath) -> tuple[str, ...]:
+        """As Host says."""
+        try:
+            return tuple(sorted(item.name for item in Path(path).iterdir()))
+        except _ABSENT:
+            return ()
+        except OSError as error:
+            raise Unavailable(f"{path} cannot be listed: {error.strerror}") from error
+
+    def which(self, program: str) -> PurePath | None:
+        """As Host says."""
+        found = shutil.which(program, path=self.environ.get("PATH", ""))
+        return Path(found) if found else None
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        limit: float = 5.0,
+        environ: Mapping[str, str] | None = None,
+    ) -> Ran:
+        """As Host says."""
+        program = self.which(argv[0])
+        if program is None:
+            raise Absent(f"{argv[0]} is not on PATH")
+        try:
+            process = await asyncio.create_subprocess_exec(
+                str(program),
+                *argv[1:],
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=dict(self.environ if environ is None else environ),
+                cwd=tempfile.gettempdir(),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise Unavailable(f"{argv[0]} cannot be started: {error.strerror}") from error
+        try:
+            async with asyncio.timeout(limit):
+                out, err = await process.communicate()
+        except TimeoutError:
+            raise Unavailable(f"{argv[0]} did not end within {limit:g} s", kind="timeout") from None
+        finally:
+            if process.returncode is None:
+                await _end(process)
+        return Ran(process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    await process.wait()

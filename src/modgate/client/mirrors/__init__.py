@@ -1,0 +1,1 @@
+"""Public mirrors: what is known of them, and what measuring says."""

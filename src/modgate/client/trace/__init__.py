@@ -1,0 +1,1 @@
+"""`modgate trace`: a go command watched while it runs."""
