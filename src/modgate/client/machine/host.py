@@ -87,6 +87,7 @@ class Host(Protocol):
         argv: Sequence[str],
         *,
         limit: float = 5.0,
+        environ: Mapping[str, str] | None = None,
     ) -> Ran:
         """Run a program that changes nothing, without a terminal, in a neutral folder, and wait for its end.
 

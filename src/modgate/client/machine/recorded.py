@@ -87,7 +87,7 @@ class RecordedHost:
         self,
         argv: Sequence[str],
         *,
-        limit: float = 5.0,
+        limit: float = 5.0,  # noqa: ARG002  the promise has it
         environ: Mapping[str, str] | None = None,  # noqa: ARG002  likewise
     ) -> Ran:
         """As Host says."""
