@@ -1,0 +1,28 @@
+"""Which checks there are, in the order in which they are shown.
+
+Each name is a file of this package with a `CHECK`; the order goes from this machine outwards.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modgate.client.doctor.check import Check
+
+__all__ = ["all_checks"]
+
+_FILES: tuple[str, ...] = (
+    # go's settings and folders
+    # shells and containers
+    # editors
+    # macOS and Windows
+    # the network
+    # the module, the checksum database, version control
+)
+
+
+def all_checks() -> tuple[Check, ...]:
+    """Every check, in the order in which they are shown."""
+    return tuple(import_module(f"modgate.client.doctor.{name}").CHECK for name in _FILES)
