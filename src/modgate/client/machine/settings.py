@@ -62,6 +62,7 @@ class GoSettings:
         goroot: Empty where no go was found.
         version: As `go version` says it (`go1.26.8`), empty where no go was found.
         problems: What was wrong while reading, in plain words (a file that may not be read).
+        failure: What `go env` printed when it failed, empty where it did not or no go was found.
     """
 
     settings: Mapping[str, Setting] = field(default_factory=dict)
@@ -69,6 +70,7 @@ class GoSettings:
     goroot: str = ""
     version: str = ""
     problems: tuple[str, ...] = ()
+    failure: str = ""
 
     def __getitem__(self, name: str) -> str:
         """The value that wins; empty where the variable is unknown."""
