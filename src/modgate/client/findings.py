@@ -106,7 +106,7 @@ class Evidence:
     source: str = ""
 
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NOTHING: Mapping[str, str | Message] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,8 @@ class Finding:
 
     Attributes:
         cause: What kind of fault.
-        values: For the placeholders of the cause, all of them; text that may be shown.
+        values: For the placeholders of the cause, all of them; text that may be shown, or a message where it
+        must be said in the person's language.
         impact: What it does to a download now.
         confidence: 0 to 1: 1.0 proven by an experiment or by go's own words, 0.5 a good guess.
         evidence: The proofs, the strongest first.
@@ -126,7 +127,7 @@ class Finding:
     """
 
     cause: Cause
-    values: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    values: Mapping[str, str | Message] = field(default_factory=lambda: _NOTHING)
     impact: Impact = Impact.BLOCKS
     confidence: float = 1.0
     evidence: tuple[Evidence, ...] = ()
