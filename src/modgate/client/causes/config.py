@@ -80,3 +80,15 @@ NO_SUCH_REQUIREMENT = Cause("MG-CFG-033", Phase.CONFIG, None, Severity.ERROR, ("
 """go.mod, go.work or the command line itself is wrong: no network is to blame."""
 OFFLINE_EDITOR = Cause("MG-CFG-034", Phase.CONFIG, 25, Severity.NOTE, ("module",))
 """gopls set GOPROXY=off for itself: this text is not the user's setting."""
+NEVER_REACHED = Cause("MG-CFG-035", Phase.CONFIG, 24, Severity.WARNING, ("value", "word", "source"))
+"""Entries after `direct` or `off`: go never gets to them."""
+UNTIDY_LIST = Cause("MG-CFG-036", Phase.CONFIG, None, Severity.NOTE, ("value", "why", "source"))
+"""GOPROXY holds an entry twice, or separators without an entry: harmless."""
+MODULE_MODE_VALUE = Cause("MG-CFG-037", Phase.CONFIG, None, Severity.ERROR, ("value", "source"))
+"""GO111MODULE is none of on, off, auto: every go command fails."""
+AUTH_VALUE = Cause("MG-CFG-038", Phase.CONFIG, None, Severity.ERROR, ("value", "why", "source"))
+"""GOAUTH holds what go refuses."""
+FILE_UNREADABLE = Cause("MG-CFG-039", Phase.CONFIG, None, Severity.ERROR, ("path", "why"))
+"""The GOENV file is there and cannot be read: go passes over it without a word."""
+SEVERAL_GO = Cause("MG-CFG-040", Phase.CONFIG, None, Severity.NOTE, ("first", "others"))
+"""PATH has more than one go command."""

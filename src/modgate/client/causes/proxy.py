@@ -26,3 +26,7 @@ CASE_DIFFERS = Cause("MG-PRX-010", Phase.PROXY, None, Severity.WARNING, ("upper"
 """The upper-case and lower-case variables differ; go takes the upper-case one, curl the other."""
 SOCKS_FAILED = Cause("MG-PRX-011", Phase.PROXY, 10, Severity.ERROR, ("proxy", "text"))
 """The SOCKS proxy refuses or cannot be reached."""
+NO_PROXY_PATTERN = Cause("MG-PRX-012", Phase.PROXY, None, Severity.WARNING, ("value", "why", "source"))
+"""An entry of NO_PROXY that cannot match."""
+ALL_PROXY_IGNORED = Cause("MG-PRX-013", Phase.PROXY, None, Severity.WARNING, ("value",))
+"""Only ALL_PROXY is set: go does not read it."""
