@@ -25,6 +25,7 @@ class RecordedHost:
         answers.
         home: The home folder; the usual one of the system by default.
         cwd: The folder of the shell; home by default.
+        modified: When a file was last changed, by path; 0 by default.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class RecordedHost:
         commands: Mapping[tuple[str, ...], Ran | None] | None = None,
         home: str = "",
         cwd: str = "",
+        modified: Mapping[str, float] | None = None,
     ) -> None:
         self.system = system
         self.environ: Mapping[str, str] = dict(environ or {})
@@ -47,6 +49,7 @@ class RecordedHost:
             for name, content in (files or {}).items()
         }
         self._commands = dict(commands or {})
+        self._modified = {self.path(name): seconds for name, seconds in (modified or {}).items()}
 
     def path(self, text: str) -> PurePath:
         """As Host says."""
@@ -67,8 +70,9 @@ class RecordedHost:
         """As Host says."""
         if path in self._files:
             content = self._files[path]
+            mode = 0o644 if content is not None else 0
             return FileStatus(
-                folder=False, mode=0o644 if content is not None else 0, size=len(content or b""), modified=0
+                folder=False, mode=mode, size=len(content or b""), modified=self._modified.get(path, 0)
             )
         return FileStatus(folder=True, mode=0o755, size=0, modified=0) if self._is_folder(path) else None
 
