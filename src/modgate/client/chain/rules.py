@@ -1,0 +1,196 @@
+"""What go does with the answers of a chain's entries: the rules, without a network.
+
+For each file it wants (.info, .mod, .zip) go walks the chain anew from the first entry and remembers nothing
+of the walk before. An entry that gives what was asked for ends the walk; one that proves absence (404, 410)
+passes it on whatever separator follows; any other failure passes it on only over `|`. An answer that arrives
+whole ends the walk even if it is rubbish: what is wrong with it is noticed later, when no other entry is
+asked any more. There is no limit on waiting for an answer, so an entry that is silent is waited for.
+
+When every entry failed, the error shown is that of `direct` if it was reached, else of the last entry that
+failed otherwise than with 404 or 410, else of the last that was asked. Sources:
+cmd/go/internal/modfetch/proxy.go (TryProxies), cache.go, fetch.go (downloadZip).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING
+
+from modgate.gomod.proxylist import EntryKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from modgate.client.faults.kinds import FaultSpec
+    from modgate.gomod.proxylist import ProxyEntry
+
+__all__ = ["WANTED", "Answer", "Download", "Move", "Step", "Walk", "answer_of", "download", "walk"]
+
+WANTED = ("info", "mod", "zip")
+"""What `go mod download MODULE@VERSION` asks for, in this order; a failure ends it."""
+
+
+class Answer(StrEnum):
+    """What an answer means to go, whatever it was on the wire.
+
+    `spoilt` is a whole answer that is taken and proves unusable after the walk; `unknown` was not found out.
+    """
+
+    GOOD = "good"
+    ABSENT = "absent"
+    ERROR = "error"
+    SPOILT = "spoilt"
+    SILENT = "silent"
+    UNKNOWN = "unknown"
+
+
+class Move(StrEnum):
+    """What go does after an entry's answer."""
+
+    TAKES = "takes"
+    FALLS = "falls"
+    STOPS = "stops"
+    WAITS = "waits"
+    ENDS = "ends"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry asked in one walk. `entry` counts from 0."""
+
+    entry: int
+    answer: Answer
+    move: Move
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One walk along the chain.
+
+    Attributes:
+        endpoint: What was asked for.
+        steps: Every entry that was asked.
+        used: The entry whose answer is taken, None where there is none.
+        reported: The entry whose error go prints, None where there is no error, or where go still waits.
+    """
+
+    endpoint: str
+    steps: tuple[Step, ...]
+    used: int | None = None
+    reported: int | None = None
+
+    @property
+    def asked(self) -> tuple[int, ...]:
+        """The entries in the order in which they are asked."""
+        return tuple(step.entry for step in self.steps)
+
+    @property
+    def waits(self) -> bool:
+        """Whether go waits for ever."""
+        return bool(self.steps) and self.steps[-1].move is Move.WAITS
+
+    @property
+    def good(self) -> bool:
+        """Whether it yields a usable answer."""
+        return self.used is not None and self.reported is None
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """The walks of one `go mod download MODULE@VERSION`, up to and including the first that fails."""
+
+    walks: tuple[Walk, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether it succeeds."""
+        return all(one.good for one in self.walks)
+
+    @property
+    def waits(self) -> bool:
+        """Whether go waits for ever."""
+        return self.walks[-1].waits
+
+    @property
+    def reported(self) -> int | None:
+        """The entry whose error go prints."""
+        return self.walks[-1].reported
+
+
+def walk(entries: Sequence[ProxyEntry], endpoint: str, answers: Callable[[int], Answer]) -> Walk:
+    """One walk, with the answer that each entry would give. `off` is never asked: it always says absent."""
+    steps: list[Step] = []
+    reported, rank = None, -1
+    for index, entry in enumerate(entries):
+        answer = Answer.ABSENT if entry.kind is EntryKind.OFF else answers(index)
+        last = index == len(entries) - 1
+        move = _move(answer, entry, last=last)
+        steps.append(Step(index, answer, move))
+        if move is Move.WAITS:
+            return Walk(endpoint, tuple(steps))
+        if move is Move.TAKES:
+            return Walk(endpoint, tuple(steps), index, index if answer is Answer.SPOILT else None)
+        mine = _rank(answer, entry)
+        if mine >= rank:
+            reported, rank = index, mine
+        if move is Move.STOPS:
+            break
+    return Walk(endpoint, tuple(steps), None, reported)
+
+
+def download(entries: Sequence[ProxyEntry], answers: Callable[[int, str], Answer]) -> Download:
+    """The walks of a download; `answers` says what entry and endpoint give."""
+    walks: list[Walk] = []
+    for endpoint in WANTED:
+        walks.append(walk(entries, endpoint, partial(_at, answers, endpoint)))
+        if not walks[-1].good:
+            break
+    return Download(tuple(walks))
+
+
+def _at(answers: Callable[[int, str], Answer], endpoint: str, index: int) -> Answer:
+    return answers(index, endpoint)
+
+
+def _move(answer: Answer, entry: ProxyEntry, *, last: bool) -> Move:
+    if answer in {Answer.GOOD, Answer.SPOILT}:
+        return Move.TAKES
+    if answer is Answer.SILENT:
+        return Move.WAITS
+    if last or entry.kind is not EntryKind.PROXY:
+        return Move.ENDS
+    if answer is Answer.ABSENT or entry.falls_back_on_error:
+        return Move.FALLS
+    return Move.STOPS
+
+
+def _rank(answer: Answer, entry: ProxyEntry) -> int:
+    """How much go prefers to show this entry's error to an earlier one's."""
+    if entry.kind is EntryKind.DIRECT:
+        return 2
+    return 0 if answer is Answer.ABSENT else 1
+
+
+_WHOLE_BODY: Mapping[str, Mapping[str, Answer]] = {
+    # HTML is no JSON, and go says so at once; a .mod is not read until later, and a zip after the walk.
+    "html": {"info": Answer.ERROR, "mod": Answer.GOOD, "zip": Answer.SPOILT},
+    "badzip": {"info": Answer.GOOD, "mod": Answer.GOOD, "zip": Answer.SPOILT},
+    "wrong-version": {"info": Answer.ERROR, "mod": Answer.GOOD, "zip": Answer.GOOD},
+    # `go mod download` takes a go.mod with another path; `go get` and `go build` refuse it afterwards.
+    "moved": {"info": Answer.GOOD, "mod": Answer.GOOD, "zip": Answer.GOOD},
+    "slow": {"info": Answer.GOOD, "mod": Answer.GOOD, "zip": Answer.GOOD},
+}
+
+
+def answer_of(spec: FaultSpec, endpoint: str) -> Answer:
+    """What a staged fault means to go for one endpoint of a first download."""
+    if not spec.hits(endpoint):
+        return Answer.GOOD
+    fault = spec.fault
+    if fault.status in {404, 410}:
+        return Answer.ABSENT
+    if fault.name in {"timeout", "stall"}:
+        return Answer.SILENT
+    return _WHOLE_BODY.get(fault.name, {}).get(endpoint, Answer.ERROR)
