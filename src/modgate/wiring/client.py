@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from modgate.client.machine.local import LocalHost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from modgate.client.machine.host import Host
+    from modgate.client.machine.host import Host, System
+    from modgate.client.net.limits import Limits
+    from modgate.client.net.prober import Prober
+    from modgate.client.net.session import Outfit
 
-__all__ = ["clock", "local_host", "monotonic"]
+__all__ = ["clock", "local_host", "monotonic", "outfit", "prober"]
 
 clock: Callable[[], float] = time.time
 monotonic: Callable[[], float] = time.monotonic
@@ -21,3 +24,45 @@ monotonic: Callable[[], float] = time.monotonic
 def local_host() -> Host:
     """This machine."""
     return LocalHost()
+
+
+def outfit(
+    environ: Mapping[str, str] | None = None,
+    *,
+    limits: Limits | None = None,
+    system: System | None = None,
+    proxies: Mapping[str, str] | None = None,
+) -> Outfit:
+    """What measured exchanges on this machine share: `Session(outfit())`.
+
+    `environ` says where CA files, proxies and netrc are (default: this machine's); `proxies` stands in for
+    the proxy variables alone, `{}` for none.
+    """
+    from modgate.client.net.limits import Limits  # noqa: PLC0415  TLS and HTTP stay off --help
+    from modgate.client.net.resolve import resolve_by_system  # noqa: PLC0415
+    from modgate.client.net.session import Outfit  # noqa: PLC0415
+    from modgate.client.net.trust import Trust  # noqa: PLC0415
+    from modgate.client.net.way import Way  # noqa: PLC0415
+    from modgate.transport.environment import Netrc  # noqa: PLC0415
+
+    here = local_host()
+    known = here.environ if environ is None else environ
+    bounds = limits or Limits()
+    return Outfit(
+        trust=Trust(known, system or here.system, clock),
+        way=Way(known if proxies is None else proxies),
+        resolve=lambda host: resolve_by_system(host, bounds.dns),
+        clock=clock,
+        authorization=Netrc().authorization,
+        limits=bounds,
+        http2="http2client=0" not in known.get("GODEBUG", "").split(","),
+    )
+
+
+def prober(
+    environ: Mapping[str, str] | None = None, *, limits: Limits | None = None, system: System | None = None
+) -> Prober:
+    """The probes over this machine's network, for one event loop."""
+    from modgate.client.net.live import LiveProber  # noqa: PLC0415  as above
+
+    return LiveProber(outfit(environ, limits=limits, system=system))

@@ -19,7 +19,12 @@ __all__ = ["Certificate", "Exchange", "Failure", "FailureKind", "Resolution", "S
 
 
 class FailureKind(StrEnum):
-    """How something failed, told apart as far as the network tells it."""
+    """How something failed, told apart as far as the network tells it.
+
+    In the phases `headers` and `body` silence is STALL and the end of the whole probe's time TIMEOUT;
+    REDIRECT is a loop or a target that is no URL, `Exchange.redirects` ends with the target that was not
+    followed.
+    """
 
     TIMEOUT = "timeout"
     REFUSED = "refused"
@@ -41,6 +46,8 @@ class FailureKind(StrEnum):
     CERTIFICATE = "certificate"
     PROXY_STATUS = "proxy-status"
     REDIRECT = "redirect"
+    REDIRECT_INSECURE = "redirect-insecure"
+    SOCKS = "socks"
     CUT = "cut"
     STALL = "stall"
     H2 = "h2"
@@ -50,7 +57,11 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a probe ended early: where, how, and the system's own words. `status` for PROXY_STATUS."""
+    """Why a probe ended early: where, how, and the system's or the server's own words.
+
+    `status` for PROXY_STATUS. A proxy that cannot be resolved, reached or shaken hands with has the phase
+    `proxy` and the kind of what happened.
+    """
 
     phase: Phase
     kind: FailureKind
@@ -60,7 +71,21 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What a server showed. Times are seconds since 1970; names are DNS names and addresses."""
+    """What a server showed.
+
+    Attributes:
+        names: DNS names and addresses; empty where it has a common name only, which go refuses.
+        issuer: Who signed it, in a few words.
+        not_before: Seconds since 1970, like `not_after`.
+        not_after: The last second in which it holds.
+        trusted: This machine accepts it for the name that was asked for, now.
+        sha256: Of the certificate, hexadecimal.
+        chain_root: The authority at the end of the chain, as far as the chain is known.
+        subject: Whose it is, in a few words.
+        self_signed: It signed itself.
+        logged: It carries proof of a public certificate log: what public authorities issue does, what an
+            inspecting middlebox makes up does not.
+    """
 
     names: tuple[str, ...]
     issuer: str
@@ -69,6 +94,9 @@ class Certificate:
     trusted: bool
     sha256: str = ""
     chain_root: str = ""
+    subject: str = ""
+    self_signed: bool = False
+    logged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +131,8 @@ class Exchange:
         url: As asked.
         status: 0 where no head came.
         headers: Of the last answer; names in lower case.
-        body: The first bytes, as many as were asked for.
-        size: Bytes of body that arrived; `rate` follows from it and the body step.
+        body: The first bytes, as many as were asked for, as they came: nothing is unpacked.
+        size: Bytes of body that arrived; a rate follows from it and the body step.
         steps: In order; a redirect's hops are summed.
         address: Of the last hop's peer, empty where none was reached.
         proxy: The proxy used, credentials taken out, empty for none.
@@ -112,8 +140,10 @@ class Exchange:
         redirects: The URLs after the first, in order.
         certificate: Of the last hop, also where it was not accepted.
         failure: None where the whole answer came (whatever its status).
-        date: The Date header as seconds since 1970, None where absent; `received` is the local time of the
-        head.
+        date: The Date header as seconds since 1970, None where absent.
+        received: The local time of the head.
+        complete: The body ended by itself; False where it was left at `most` bytes or `seconds`.
+        reused: It went over a connection that an earlier exchange had left open: no dns, connect, tls.
     """
 
     url: str
@@ -130,6 +160,8 @@ class Exchange:
     failure: Failure | None = None
     date: float | None = None
     received: float = 0.0
+    complete: bool = False
+    reused: bool = False
 
     @property
     def seconds(self) -> float:

@@ -42,10 +42,12 @@ class Prober(Protocol):
         direct: bool = False,
         headers: Sequence[tuple[str, str]] = (),
         fresh: bool = False,
+        seconds: float | None = None,
     ) -> Exchange:
         """One request as go would make it: proxy variables, ten redirects, no way from https to http.
 
         `most` bytes of the body are read and kept, then the connection is closed; `address` connects there
-        instead of resolving; `direct` leaves the proxy variables out; `fresh` does not share an earlier
-        answer.
+        instead of resolving (and without a proxy); `direct` leaves the proxy variables out; `fresh` does
+        not share an earlier answer; `seconds` is how long a body may take: then reading stops, which is no
+        failure.
         """
