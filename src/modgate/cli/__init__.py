@@ -1,12 +1,13 @@
 """The command `modgate`: a table of commands, each in a file that is imported when it is called.
 
 `modgate --help` and `--version` answer from this file alone, so that they cost nothing but the
-interpreter. Exit status: 0 done, 1 it failed, 2 the command line or the configuration is wrong,
-130 interrupted.
+interpreter; only help in Chinese opens the message catalogue. Exit status: 0 done, 1 it failed, 2 the command
+line or the configuration is wrong, 130 interrupted.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -38,13 +39,15 @@ COMMANDS = {
 _HEAD = """\
 Usage: modgate COMMAND [OPTIONS]
 
-A Go module proxy that verifies what it serves.
+A Go module proxy that verifies what it serves, and the tools that find out
+why downloads fail.
 
 Commands:"""
 _TAIL = """\
 Options:
-  --version   Show the version and exit.
-  --help      Show this message and exit.
+  --lang en|zh   Language of the output. [MODGATE_LANG, LC_ALL, LANG]
+  --version      Show the version and exit.
+  --help         Show this message and exit.
 
 `modgate COMMAND --help` explains a command. `modgate serve` needs no
 configuration: it listens on 127.0.0.1:3000."""
@@ -52,7 +55,7 @@ configuration: it listens on 127.0.0.1:3000."""
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (without the program's name) and return the exit status."""
-    args = list(sys.argv[1:] if argv is None else argv)
+    args = _without_language(list(sys.argv[1:] if argv is None else argv))
     first = args[0] if args else ""
     if first == "help" and len(args) > 1:
         args = [args[1], "--help"]
@@ -90,10 +93,40 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
     return run
 
 
+def _without_language(args: list[str]) -> list[str]:
+    """The arguments without a `--lang` that stands before the command or beside `--help`.
+
+    What it asks for goes into MODGATE_LANG, where every command finds it.
+    """
+    first = next((index for index, word in enumerate(args) if not word.startswith("-")), len(args))
+    for index, word in enumerate(args):
+        option, equals, value = word.partition("=")
+        if option != "--lang" or (index > first and args[0] not in {"-h", "--help", "help"}):
+            continue
+        after = index + 1 if equals else index + 2
+        os.environ["MODGATE_LANG"] = value or "".join(args[index + 1 : after])
+        return args[:index] + args[after:]
+    return args
+
+
+def _chinese() -> bool:
+    """As messages.language_from says, which would cost more than all of the help."""
+    names = ("MODGATE_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+    return next(filter(None, map(os.environ.get, names)), "").lower().startswith("zh")
+
+
 def _help() -> str:
+    head, tail = _HEAD, _TAIL
+    lines = {name: line for name, (_, line) in COMMANDS.items()}
+    if _chinese():
+        from modgate.messages import Catalogue, Language  # noqa: PLC0415  English help does without it
+
+        say = Catalogue(Language.CHINESE)
+        head, tail = say("cli.help.head"), say("cli.help.tail")
+        lines = {name: say(f"cli.command.{name}") for name in COMMANDS}
     width = max(map(len, COMMANDS))
-    rows = [f"  {name:<{width}}   {line}" for name, (_, line) in COMMANDS.items()]
-    return "\n".join([_HEAD, *rows, "", _TAIL])
+    rows = [f"  {name:<{width}}   {line}" for name, line in lines.items()]
+    return "\n".join([head, *rows, "", tail])
 
 
 def _unknown(word: str) -> int:

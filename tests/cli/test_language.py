@@ -1,0 +1,92 @@
+"""`modgate --help` in the language of the person, at the price of English."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from rich.cells import cell_len
+
+from modgate.cli import COMMANDS, _chinese, _without_language, main
+from modgate.messages import Catalogue, Language, language_from
+
+LOCALE = ("MODGATE_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+
+
+@pytest.fixture(autouse=True)
+def _no_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in LOCALE:
+        monkeypatch.setenv(name, "")
+
+
+def _printed(args: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(args) == 0
+    return capsys.readouterr().out
+
+
+def test_the_english_lines_are_those_of_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
+    say = Catalogue(Language.ENGLISH)
+    shown = _printed(["--help"], capsys)
+    assert shown.startswith(say("cli.help.head"))
+    assert shown.rstrip().endswith(say("cli.help.tail"))
+    for name, (_, line) in COMMANDS.items():
+        assert line == say(f"cli.command.{name}")
+
+
+@pytest.mark.parametrize(
+    "args", [["--help", "--lang", "zh"], ["--lang", "zh", "--help"], ["--lang=zh", "help"]]
+)
+def test_help_can_be_asked_for_in_chinese(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    shown = _printed(args, capsys)
+    assert "查明下载失败的原因并修复" in shown
+    assert max(map(cell_len, shown.splitlines())) <= 80
+
+
+def test_help_speaks_the_language_of_the_locale(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    assert "命令：" in _printed(["--help"], capsys)
+
+
+@pytest.mark.parametrize("name", LOCALE)
+@pytest.mark.parametrize("value", ["", "C", "zh", "ZH_cn.UTF-8", "en_US.UTF-8"])
+def test_the_cheap_rule_agrees_with_the_catalogues(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANG", "zh_CN")
+    monkeypatch.setenv(name, value)
+    assert _chinese() is (language_from(os.environ) is Language.CHINESE)
+
+
+@pytest.mark.parametrize(
+    ("args", "left", "language"),
+    [
+        (["--lang", "zh", "doctor", "-v"], ["doctor", "-v"], "zh"),
+        (["--lang=en", "log", "-"], ["log", "-"], "en"),
+        (["doctor", "--lang", "zh"], ["doctor", "--lang", "zh"], ""),
+        (["trace", "--", "go", "--lang", "zh"], ["trace", "--", "go", "--lang", "zh"], ""),
+        (["--lang"], [], ""),
+        ([], [], ""),
+    ],
+)
+def test_a_language_before_the_command_is_for_the_command(
+    args: list[str], left: list[str], language: str
+) -> None:
+    assert _without_language(args) == left
+    assert os.environ["MODGATE_LANG"] == language
+
+
+def test_english_help_opens_no_catalogue() -> None:
+    code = "import sys\nfrom modgate.cli import main\nmain(['--help'])\nprint(*sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "LANG": "C", "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert not {"modgate.messages", "tomllib"} & set(done.stderr.split())
