@@ -24,3 +24,5 @@ TERMINAL_ENV_ONLY = Cause("MG-VSC-008", Phase.CONFIG, 25, Severity.NOTE, ("varia
 """terminal.integrated.env.* reaches terminals only, not gopls."""
 PROXY_IN_TOOLS_ENV = Cause("MG-VSC-009", Phase.CONFIG, 25, Severity.ERROR, ("value", "why", "file"))
 """GOPROXY in go.toolsEnvVars is itself wrong."""
+IMPORT_HIDDEN = Cause("MG-VSC-010", Phase.CONFIG, 25, Severity.ERROR, ("package",))
+"""gopls cannot import a package, and what the download said does not show in its log."""

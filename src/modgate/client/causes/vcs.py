@@ -28,3 +28,5 @@ HOST_UNRESOLVED = Cause("MG-VCS-011", Phase.VCS, 4, Severity.ERROR, ("host", "te
 """`direct` leads to a host whose name does not resolve."""
 INSECURE_REPOSITORY = Cause("MG-VCS-012", Phase.VCS, None, Severity.ERROR, ("module", "text"))
 """The repository is only reachable over http."""
+FORBIDDEN = Cause("MG-VCS-013", Phase.CONFIG, None, Severity.ERROR, ("program", "text"))
+"""GOVCS does not allow this version control program for this path."""
