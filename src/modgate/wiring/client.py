@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modgate.client.machine.local import LocalHost
@@ -14,8 +16,9 @@ if TYPE_CHECKING:
     from modgate.client.net.limits import Limits
     from modgate.client.net.prober import Prober
     from modgate.client.net.session import Outfit
+    from modgate.client.repair.journal import Journal
 
-__all__ = ["clock", "local_host", "monotonic", "outfit", "prober"]
+__all__ = ["clock", "journal", "local_host", "monotonic", "outfit", "prober"]
 
 clock: Callable[[], float] = time.time
 monotonic: Callable[[], float] = time.monotonic
@@ -66,3 +69,12 @@ def prober(
     from modgate.client.net.live import LiveProber  # noqa: PLC0415  as above
 
     return LiveProber(outfit(environ, limits=limits, system=system))
+
+
+def journal(host: Host) -> Journal:
+    """What modgate changed on this machine: the journal of this user."""
+    from modgate.client.repair.journal import Journal  # noqa: PLC0415  as above
+    from modgate.client.repair.state import state_folder  # noqa: PLC0415
+
+    folder = state_folder(host.system, host.environ, Path(host.home))
+    return Journal(folder, clock=clock, token=lambda: secrets.token_hex(3))
