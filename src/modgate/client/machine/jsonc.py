@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from modgate.errors import Invalid
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["Document", "Json", "Node", "parse"]
+__all__ = ["Document", "Flaw", "Json", "Malformed", "Node", "parse"]
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -41,6 +42,33 @@ _TOKEN = re.compile(
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _WORDS: Mapping[str, Json] = {"true": True, "false": False, "null": None}
 _NONE: Mapping[str, Node] = MappingProxyType({})
+
+
+class Flaw(StrEnum):
+    """What is wrong with a text; the words for it stand in the message catalogue (`desktop.flaw`)."""
+
+    ENCODING = "encoding"
+    STRING = "string"
+    COMMENT = "comment"
+    CHARACTER = "character"
+    COMMA = "comma"
+    COLON = "colon"
+    KEY = "key"
+    VALUE = "value"
+    END = "end"
+    AFTER = "after"
+    DEPTH = "depth"
+    OBJECT = "object"
+    UNREADABLE = "unreadable"
+
+
+class Malformed(Invalid):
+    """The text is no JSON with comments; `line` counts from 1."""
+
+    def __init__(self, flaw: Flaw, line: int) -> None:
+        super().__init__(f"no JSON with comments ({flaw.value})", where=f"line {line}")
+        self.flaw = flaw
+        self.line = line
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +127,12 @@ class Document:
 
 
 def parse(source: bytes) -> Document:
-    """Read a file. Raises Invalid, with the line, for what is no JSON with comments, or not UTF-8."""
+    """Read a file. Raises Malformed for what is no JSON with comments, or not UTF-8."""
     try:
         text = source.decode("utf-8")
     except UnicodeDecodeError as error:
         before = source[: error.start].decode("utf-8")
-        raise Invalid("not UTF-8", where=f"line {_line(before, len(before))}") from error
+        raise Malformed(Flaw.ENCODING, _line(before, len(before))) from error
     return Document(text, _Reader(text).whole())
 
 
@@ -133,7 +161,7 @@ class _Reader:
             return None
         node = self._value(0)
         if self._token.kind != "end":
-            raise self._refuse("more after the end of the value")
+            raise self._refuse(Flaw.AFTER)
         return node
 
     def _split(self) -> Iterator[_Token]:
@@ -149,17 +177,17 @@ class _Reader:
             position = match.end()
         yield _Token("end", "", length, length)
 
-    def _unreadable(self, position: int) -> Invalid:
+    def _unreadable(self, position: int) -> Malformed:
         rest = self._text[position : position + 2]
         if rest.startswith('"'):
-            return self._refuse("a string that does not end, or a bad escape in it", position)
+            return self._refuse(Flaw.STRING, position)
         if rest == "/*":
-            return self._refuse("a comment that does not end", position)
-        return self._refuse("a character that does not belong here", position)
+            return self._refuse(Flaw.COMMENT, position)
+        return self._refuse(Flaw.CHARACTER, position)
 
-    def _refuse(self, why: str, position: int | None = None) -> Invalid:
+    def _refuse(self, flaw: Flaw, position: int | None = None) -> Malformed:
         at = self._token.start if position is None else position
-        return Invalid(why, where=f"line {_line(self._text, at)}")
+        return Malformed(flaw, _line(self._text, at))
 
     def _take(self) -> _Token:
         taken = self._token
@@ -171,7 +199,7 @@ class _Reader:
 
     def _value(self, depth: int, key_start: int | None = None) -> Node:
         if depth > _DEEPEST:
-            raise self._refuse("nested too deeply")
+            raise self._refuse(Flaw.DEPTH)
         if self._at("{"):
             return self._object(depth, key_start)
         if self._at("["):
@@ -184,7 +212,7 @@ class _Reader:
         elif token.kind == "word":
             value = _WORDS[token.text]
         else:
-            raise self._refuse("the text ends too early" if token.kind == "end" else "a value is missing")
+            raise self._refuse(Flaw.END if token.kind == "end" else Flaw.VALUE)
         self._take()
         return Node(value, token.start, token.end, token.start if key_start is None else key_start)
 
@@ -195,13 +223,13 @@ class _Reader:
         last_end, trailing = opening.end, False
         while not self._at("}"):
             if members and not trailing:
-                raise self._refuse("a comma is missing")
+                raise self._refuse(Flaw.COMMA)
             key = self._token
             if key.kind != "string":
-                raise self._refuse("the text ends too early" if key.kind == "end" else "a key is missing")
+                raise self._refuse(Flaw.END if key.kind == "end" else Flaw.KEY)
             self._take()
             if not self._at(":"):
-                raise self._refuse("a colon is missing")
+                raise self._refuse(Flaw.COLON)
             self._take()
             node = self._value(depth + 1, key.start)
             name = _string(key.text)
@@ -222,7 +250,7 @@ class _Reader:
         comma = True
         while not self._at("]"):
             if not comma:
-                raise self._refuse("a comma is missing")
+                raise self._refuse(Flaw.COMMA)
             items.append(self._value(depth + 1))
             comma = self._at(",")
             if comma:

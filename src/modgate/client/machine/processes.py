@@ -34,8 +34,8 @@ _ELAPSED = re.compile(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)")
 _SERVER = re.compile(r"/(\.[a-z]+-server(?:-insiders)?)/")
 _NONE: Mapping[str, str] = MappingProxyType({})
 _WINDOWS_LIST = (
-    "Get-Process | Where-Object {{ @({names}) -contains $_.ProcessName }} | ForEach-Object {{ [pscustomobject]@{{"
-    " Id = $_.Id; Name = $_.ProcessName;"
+    "Get-Process | Where-Object {{ @({names}) -contains $_.ProcessName }}"
+    " | ForEach-Object {{ [pscustomobject]@{{ Id = $_.Id; Name = $_.ProcessName;"
     " Start = [DateTimeOffset]::new($_.StartTime).ToUnixTimeSeconds() }} }} | ConvertTo-Json -Compress"
 )
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from modgate.client.machine.jsonc import parse
-from modgate.errors import Invalid, Unavailable
+from modgate.client.machine.jsonc import Flaw, Malformed, parse
+from modgate.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,7 +69,7 @@ class EditorSetting:
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """A settings file that is there. `document` is None where it cannot be read, `broken` says why.
+    """A settings file that is there. `document` is None where it cannot be read, `flaw` and `line` say why.
 
     `below` is the key under which the settings stand: `settings` in a .code-workspace file.
     """
@@ -78,7 +78,8 @@ class SettingsFile:
     path: PurePath
     source: bytes = b""
     document: Document | None = None
-    broken: str = ""
+    flaw: Flaw | None = None
+    line: int = 0
     below: tuple[str, ...] = ()
 
     def value(self, *keys: str) -> EditorValue | None:
@@ -178,16 +179,16 @@ def settings_file(
     """The settings file at a path, None where there is none; one that cannot be read says why."""
     try:
         source = host.read(path)
-    except Unavailable as error:
-        return SettingsFile(scope, path, broken=error.what)
+    except Unavailable:
+        return SettingsFile(scope, path, flaw=Flaw.UNREADABLE)
     if source is None:
         return None
     try:
         document = parse(source)
-    except Invalid as error:
-        return SettingsFile(scope, path, source, broken=f"{error.where}: {error.what}")
+    except Malformed as error:
+        return SettingsFile(scope, path, source, flaw=error.flaw, line=error.line)
     if not isinstance(document.value, dict):
-        return SettingsFile(scope, path, source, broken="not an object")
+        return SettingsFile(scope, path, source, flaw=Flaw.OBJECT, line=1)
     return SettingsFile(scope, path, source, document, below=below)
 
 
