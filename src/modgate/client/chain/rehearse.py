@@ -31,6 +31,8 @@ __all__ = ["Observed", "observe"]
 _GET = re.compile(r"# get (?P<url>\S+?)(?:: (?P<rest>.*))?$")
 _FILES = {"info", "mod", "zip"}
 _QUIET = 0.05
+_NAMELESS = ("instead of requested version", "zip: not a valid zip file")
+"""Errors of go's that do not say which proxy's answer they are about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +173,10 @@ def _reported(text: str, entries: Sequence[ProxyEntry], bases: Sequence[tuple[st
         # After a redirect go names the target as the server wrote it, which may be the path alone.
         if f"{base}/" in text or f'"{base}"' in text or (len(path) > 1 and f'"{path}/' in text):
             return index
-    if "GOPROXY=off" in text:
-        return next((index for index, entry in enumerate(entries) if entry.kind is EntryKind.OFF), None)
-    return None
+    if not text or any(words in text for words in _NAMELESS):
+        return None
+    # What names no proxy was said by the word at the end of the list, or by version control behind it.
+    return next((index for index, entry in enumerate(entries) if entry.kind is not EntryKind.PROXY), None)
 
 
 def _folded(asked: list[int]) -> list[int]:

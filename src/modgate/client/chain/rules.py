@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from modgate.client.faults.kinds import FaultSpec
     from modgate.gomod.proxylist import ProxyEntry
 
-__all__ = ["WANTED", "Answer", "Download", "Move", "Step", "Walk", "answer_of", "download", "walk"]
+__all__ = ["WANTED", "Answer", "Download", "Move", "Step", "Walk", "answer_of", "download", "move_of", "walk"]
 
 WANTED = ("info", "mod", "zip")
 """What `go mod download MODULE@VERSION` asks for, in this order; a failure ends it."""
@@ -125,8 +125,7 @@ def walk(entries: Sequence[ProxyEntry], endpoint: str, answers: Callable[[int], 
     reported, rank = None, -1
     for index, entry in enumerate(entries):
         answer = Answer.ABSENT if entry.kind is EntryKind.OFF else answers(index)
-        last = index == len(entries) - 1
-        move = _move(answer, entry, last=last)
+        move = move_of(entries, index, answer)
         steps.append(Step(index, answer, move))
         if move is Move.WAITS:
             return Walk(endpoint, tuple(steps))
@@ -150,20 +149,22 @@ def download(entries: Sequence[ProxyEntry], answers: Callable[[int, str], Answer
     return Download(tuple(walks))
 
 
-def _at(answers: Callable[[int, str], Answer], endpoint: str, index: int) -> Answer:
-    return answers(index, endpoint)
-
-
-def _move(answer: Answer, entry: ProxyEntry, *, last: bool) -> Move:
+def move_of(entries: Sequence[ProxyEntry], index: int, answer: Answer) -> Move:
+    """What go does after this answer of this entry."""
+    entry = entries[index]
     if answer in {Answer.GOOD, Answer.SPOILT}:
         return Move.TAKES
     if answer is Answer.SILENT:
         return Move.WAITS
-    if last or entry.kind is not EntryKind.PROXY:
+    if index == len(entries) - 1 or entry.kind is not EntryKind.PROXY:
         return Move.ENDS
     if answer is Answer.ABSENT or entry.falls_back_on_error:
         return Move.FALLS
     return Move.STOPS
+
+
+def _at(answers: Callable[[int, str], Answer], endpoint: str, index: int) -> Answer:
+    return answers(index, endpoint)
 
 
 def _rank(answer: Answer, entry: ProxyEntry) -> int:

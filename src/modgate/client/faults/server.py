@@ -141,6 +141,10 @@ class FaultServer:
             self._ports[key] = await self._open(fault.name, spec)
         return f"{'https' if fault.tls else 'http'}://127.0.0.1:{self._ports[key]}"
 
+    async def nowhere(self) -> str:
+        """A URL of this machine on which every connection is refused."""
+        return await self.url(FaultSpec(FAULTS["refused"]), tag="nowhere")
+
     def forget(self) -> None:
         """Count requests anew: what fails only at first fails again."""
         self._counts.clear()
