@@ -187,9 +187,14 @@ def layered(
 
 
 def _by_key(layer: Layer, file: str, lines: Iterable[EnvLine]) -> dict[str, tuple[Value, ...]]:
+    """Of duplicates the last counts in the GOENV file and the first in go.env, where no key that is known
+    already is overwritten.
+    """
     found: dict[str, tuple[Value, ...]] = {}
     for line in lines:
-        found[line.key] = (Value(layer, line.text, file, line.line), *found.get(line.key, ()))
+        value = Value(layer, line.text, file, line.line)
+        seen = found.get(line.key, ())
+        found[line.key] = (value, *seen) if layer is Layer.GOENV else (*seen, value)
     return found
 
 
