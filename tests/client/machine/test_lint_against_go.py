@@ -196,8 +196,7 @@ def test_an_error_about_gosumdb_is_an_error_of_go(text: str, go: Go, tmp_path: P
     (folder / "v1.0.0.mod").write_text("module example.com/x\n")
     (folder / "v1.0.0.info").write_text('{"Version":"v1.0.0"}')
     with zipfile.ZipFile(folder / "v1.0.0.zip", "w") as file:
-        file.writestr("example.com/x@v1.0.0/go.mod", "module example.com/x
-")
+        file.writestr("example.com/x@v1.0.0/go.mod", "module example.com/x\n")
     said = go.run(
         *("mod", "download", "example.com/x@v1.0.0"), GOPROXY=f"file://{tmp_path}/proxy", GOSUMDB=text
     )
