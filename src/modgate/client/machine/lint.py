@@ -136,4 +136,5 @@ def _is_key(word: str) -> bool:
 
 
 def _is_url(word: str) -> bool:
-    return re.match(r"(?:https?://[^/\s?#]|file:///)", word, re.IGNORECASE) is not None
+    # Without a scheme go asks over https, as long as no colon makes the host look like one.
+    return re.match(r"https?://[^/\s?#]|[\w.-]+(?:/|\Z)", word, re.IGNORECASE) is not None
