@@ -19,6 +19,14 @@ _FILES: tuple[str, ...] = (
     # editors
     # macOS and Windows
     # the network
+    "dns",
+    "connect",
+    "http_proxy",
+    "tls",
+    "interception",
+    "clock",
+    "waterfall",
+    "throttling",
     # the module, the checksum database, version control
 )
 

@@ -140,7 +140,8 @@ class Exchange:
         redirects: The URLs after the first, in order.
         certificate: Of the last hop, also where it was not accepted.
         failure: None where the whole answer came (whatever its status).
-        date: The Date header as seconds since 1970, None where absent.
+        date: The Date header of the last head that came, a redirect's included, as seconds since 1970; None
+            where absent.
         received: The local time of the head.
         complete: The body ended by itself; False where it was left at `most` bytes or `seconds`.
         reused: It went over a connection that an earlier exchange had left open: no dns, connect, tls.

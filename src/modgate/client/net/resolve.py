@@ -7,6 +7,7 @@ and a dead resolver holds it for half a minute.
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import socket
 import threading
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     import dns.message
-
-    from modgate.client.net.wire import Wire
 
     Post = Callable[[str, bytes], Awaitable[bytes | Failure]]
 
@@ -220,21 +219,15 @@ async def _by_tcp(query: dns.message.Message, address: str, port: int) -> dns.me
     try:
         asked = query.to_wire()
         await wire.write(len(asked).to_bytes(2) + asked)
-        length = int.from_bytes(await _exactly(wire, bytearray(), 2))
-        data = await _exactly(wire, wire_rest := bytearray(), length) if length else b""
-        del wire_rest
-        return dns.message.from_wire(data)
+        data = b""
+        while len(data) < 2 or len(data) < 2 + int.from_bytes(data[:2]):
+            more = await wire.read()
+            if not more:
+                raise ConnectionResetError(errno.ECONNRESET, "closed")
+            data += more
+        return dns.message.from_wire(data[2 : 2 + int.from_bytes(data[:2])])
     finally:
         wire.close()
-
-
-async def _exactly(wire: Wire, buffer: bytearray, length: int) -> bytes:
-    while len(buffer) < length:
-        data = await wire.read()
-        if not data:
-            raise ConnectionResetError(0, "closed")
-        buffer += data
-    return bytes(buffer[:length])
 
 
 def _addresses(answers: Sequence[dns.message.Message]) -> tuple[tuple[str, ...], str]:

@@ -61,6 +61,7 @@ class _Told:
     proxy: str = ""
     redirects: list[str] = field(default_factory=list)
     head: Head | None = None
+    date: float | None = None
     received: float = 0.0
     body: bytearray = field(default_factory=bytearray)
     complete: bool = False
@@ -81,7 +82,7 @@ class _Told:
             redirects=tuple(self.redirects),
             certificate=self.trail.certificate,
             failure=failure,
-            date=_seconds(headers.get("date", "")),
+            date=self.date,
             received=self.received,
             complete=self.complete,
             reused=self.reused,
@@ -219,6 +220,7 @@ class Session:
                 connection.wire.close()
                 raise
             told.received = self._outfit.clock()
+            told.date = _seconds(head.headers.get("date", ""))
             return connection, head
 
     async def _body(self, told: _Told, connection: Open, most: int, seconds: float | None) -> None:

@@ -1,0 +1,235 @@
+"""Names: what the system's resolver says of each host, beside what others say of it.
+
+Different answers prove nothing, because a CDN answers everybody differently: only the address can prove the
+name, by a certificate. So nothing is found where the system's addresses prove it. Where they do not, the
+addresses that other resolvers name are tried as well; one that proves the name convicts the first. A name
+that go leaves to an HTTP proxy is none of this check's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modgate.client.causes import dns
+from modgate.client.doctor.check import Check, Result
+from modgate.client.doctor.endpoints import endpoints, failed, hosts_of, ms, nameservers, read_text
+from modgate.client.findings import Cause, Evidence, Finding
+from modgate.client.machine.host import System
+from modgate.client.net.facts import FailureKind
+from modgate.messages import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modgate.client.doctor.endpoints import Endpoint
+    from modgate.client.doctor.scene import Scene
+    from modgate.client.net.facts import Failure, Resolution
+
+_MOST = 4
+_OF_RESOLVER = {
+    FailureKind.REFUSED: dns.RESOLVER_REFUSED,
+    FailureKind.TIMEOUT: dns.RESOLVER_TIMEOUT,
+    FailureKind.SERVER_FAILURE: dns.SERVER_FAILURE,
+    FailureKind.GARBAGE: dns.SERVER_FAILURE,
+    FailureKind.NO_SUCH_HOST: dns.NO_SUCH_HOST,
+    FailureKind.NO_ADDRESS: dns.NO_ADDRESS,
+    FailureKind.UNREACHABLE: dns.RESOLVER_TIMEOUT,
+}
+_SEEN_BY_NAME = frozenset({dns.NO_SUCH_HOST, dns.NO_ADDRESS})
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """What an address has to say for a name: None proves it."""
+
+    address: str
+    failure: Failure | None
+
+
+async def _run(scene: Scene) -> Result:
+    named = [endpoint for endpoint in hosts_of(endpoints(scene)) if not endpoint.literal]
+    seen = await asyncio.gather(*(_host(scene, endpoint) for endpoint in named))
+    findings: dict[tuple[Cause, str], Finding] = {}
+    for found, _, _ in seen:
+        for finding in found:
+            # A resolver that is down is one fault, however many names it was asked for.
+            thing = finding.subject if finding.cause in _SEEN_BY_NAME else str(finding.values.get("server"))
+            key = (finding.cause, thing if finding.values.get("server") else finding.subject)
+            findings.setdefault(key, finding)
+    return Result(
+        findings=tuple(findings.values()),
+        facts=tuple(fact for _, facts, _ in seen for fact in facts),
+        data={"answers": [row for _, _, rows in seen for row in rows]},
+    )
+
+
+async def _host(
+    scene: Scene, endpoint: Endpoint
+) -> tuple[list[Finding], list[Message], list[dict[str, object]]]:
+    others = asyncio.gather(*(scene.net.resolve(endpoint.host, server) for server in scene.resolvers))
+    system = await scene.net.resolve(endpoint.host)
+    if system.failure is not None:
+        found = await _unresolved(scene, endpoint, system, await others)
+    else:
+        found = await _proved(scene, endpoint, system, others)
+    answers = [system, *await others]
+    rows = [_row(answer) for answer in answers]
+    return found, [_fact(answer) for answer in answers], rows
+
+
+async def _unresolved(
+    scene: Scene, endpoint: Endpoint, system: Resolution, others: Sequence[Resolution]
+) -> list[Finding]:
+    """The system has no address: which of its servers says so, and do others know the name?"""
+    servers = nameservers(scene)
+    said = await asyncio.gather(*(scene.net.resolve(endpoint.host, server) for server in servers))
+    reached = [answer for answer in said if answer.failure is not None]
+    worst = next((answer for answer in reached if _tells(answer.failure)), reached[0] if reached else system)
+    if system.failure is not None and system.failure.kind is FailureKind.NO_SUCH_HOST:
+        worst = next((answer for answer in said if _kind(answer) is FailureKind.NO_SUCH_HOST), system)
+    failure = worst.failure
+    assert failure is not None
+    cause = _OF_RESOLVER.get(failure.kind, dns.SERVER_FAILURE)
+    server = worst.server if worst.server != "system" else ", ".join(servers) or "system"
+    evidence = [Evidence(_fact(answer)) for answer in (system, *said, *others)]
+    knows = [answer for answer in others if answer.addresses]
+    values: dict[str, str | Message] = {"host": endpoint.host, "server": server, "text": failed(failure)}
+    return [
+        Finding(
+            cause,
+            {name: values[name] for name in cause.values},
+            confidence=1.0 if knows or cause is not dns.SERVER_FAILURE else 0.9,
+            evidence=tuple(evidence[:8]),
+            subject=endpoint.host,
+        )
+    ]
+
+
+async def _proved(
+    scene: Scene, endpoint: Endpoint, system: Resolution, others: asyncio.Future[list[Resolution]]
+) -> list[Finding]:
+    own = await _prove(scene, endpoint, system.addresses)
+    wrong = [proof for proof in own if proof.failure is not None and _convicts(proof.failure)]
+    if any(proof.failure is None for proof in own) and not wrong:
+        return []
+    suspects = wrong or own
+    elsewhere = [
+        (answer, address)
+        for answer in await others
+        for address in answer.addresses[:_MOST]
+        if address not in system.addresses
+    ]
+    tried = await _prove(scene, endpoint, tuple(dict.fromkeys(address for _, address in elsewhere)))
+    right = next((proof.address for proof in tried if proof.failure is None), None)
+    evidence = tuple(
+        Evidence(_proof_fact(endpoint, proof)) for proof in (*suspects[:_MOST], *tried[:_MOST])
+    ) + tuple(Evidence(_fact(answer)) for answer in (system, *await others))
+    suspect = suspects[0]
+    if all(_is_bogon(proof.address) for proof in suspects) and not _hosts_line(scene, endpoint.host):
+        public = any(not _is_bogon(address) for _, address in elsewhere)
+        if right is not None or public or _is_nowhere(suspect.address):
+            values: dict[str, str | Message] = {
+                "host": endpoint.name,
+                "address": suspect.address,
+                "resolver": _resolver(scene),
+            }
+            sure = 1.0 if right is not None else 0.9 if public else 0.7
+            return [Finding(dns.BOGON, values, confidence=sure, evidence=evidence, subject=endpoint.name)]
+    if right is None:
+        return []
+    return [
+        Finding(
+            dns.POISONED,
+            {
+                "host": endpoint.name,
+                "address": suspect.address,
+                "right": right,
+                "resolver": _resolver(scene),
+            },
+            confidence=0.95 if wrong else 0.8,
+            evidence=evidence,
+            subject=endpoint.name,
+        )
+    ]
+
+
+async def _prove(scene: Scene, endpoint: Endpoint, addresses: Sequence[str]) -> list[_Proof]:
+    """Each address tried by TCP, TLS and the name in its certificate; by an answer where there is no TLS."""
+
+    async def one(address: str) -> _Proof:
+        if endpoint.scheme == "https":
+            _, _, failure = await scene.net.handshake(address, endpoint.port, endpoint.host)
+            return _Proof(address, failure)
+        _, failure = await scene.net.connect(address, endpoint.port)
+        return _Proof(address, failure)
+
+    return list(await asyncio.gather(*(one(address) for address in addresses[:_MOST])))
+
+
+def _convicts(failure: Failure) -> bool:
+    """Somebody else's certificate: who answers there is not who was asked for."""
+    return failure.kind is FailureKind.WRONG_NAME
+
+
+def _tells(failure: Failure | None) -> bool:
+    return failure is not None and failure.kind in {FailureKind.REFUSED, FailureKind.SERVER_FAILURE}
+
+
+def _kind(answer: Resolution) -> FailureKind | None:
+    return answer.failure.kind if answer.failure is not None else None
+
+
+def _is_bogon(address: str) -> bool:
+    ip = ipaddress.ip_address(address.split("%", 1)[0])
+    return not ip.is_global
+
+
+def _is_nowhere(address: str) -> bool:
+    ip = ipaddress.ip_address(address.split("%", 1)[0])
+    return ip.is_unspecified
+
+
+def _resolver(scene: Scene) -> str:
+    return ", ".join(nameservers(scene)) or "system"
+
+
+def _hosts_line(scene: Scene, host: str) -> bool:
+    """The hosts file names it: that is told by whoever reads that file."""
+    if scene.host.system is System.WINDOWS:
+        text = read_text(scene, r"C:\Windows\System32\drivers\etc\hosts")
+    else:
+        text = read_text(scene, "/etc/hosts")
+    lines = (line.partition("#")[0].split() for line in text.splitlines())
+    return any(host.lower() in (word.lower() for word in words[1:]) for words in lines)
+
+
+def _fact(answer: Resolution) -> Message:
+    server = Message("net.dns.system") if answer.server == "system" else answer.server
+    values: dict[str, str | Message] = {"host": answer.host, "server": server, "ms": ms(answer.seconds)}
+    if answer.failure is not None:
+        return Message("net.dns.failed", values | {"what": failed(answer.failure)})
+    return Message("net.dns.answer", values | {"addresses": ", ".join(answer.addresses[:6])})
+
+
+def _proof_fact(endpoint: Endpoint, proof: _Proof) -> Message:
+    values: dict[str, str | Message] = {"host": endpoint.name, "address": proof.address}
+    if proof.failure is None:
+        return Message("net.dns.proved" if endpoint.scheme == "https" else "net.dns.connects", values)
+    return Message("net.dns.unproved", values | {"what": failed(proof.failure)})
+
+
+def _row(answer: Resolution) -> dict[str, object]:
+    return {
+        "host": answer.host,
+        "server": answer.server,
+        "addresses": list(answer.addresses),
+        "cname": answer.cname,
+        "seconds": round(answer.seconds, 4),
+        "failure": answer.failure.kind.value if answer.failure else None,
+    }
+
+
+CHECK = Check("dns", run=_run, network=True, groups=("DNS",))
