@@ -15,14 +15,11 @@ if TYPE_CHECKING:
     from modgate.client.findings import Cause
     from modgate.client.golog.said import Said
 
-__all__ = ["find", "plain"]
+__all__ = ["find", "first_line", "plain"]
 
 _LIMIT = 240
 _UNKNOWN = frozenset(
-    {
-        *("host", "server", "issuer", "names", "module", "value", "proxy", "address", "repository", "url"),
-        *("version", "needed", "actual", "reason", "declared", "target", "path", "command", "package"),
-    }
+    {"host", "server", "issuer", "names", "module", "proxy", "url", "version", "needed", "actual", "reason", "path"}
 )
 
 

@@ -131,7 +131,7 @@ def _named(text: str, url: Target | None) -> tuple[str, str]:
         # A name that a colon follows is what go is about; those before it only require it.
         about = [match for match in found if text[match.end() : match.end() + 1] in {":", ""}]
         last = (about or found)[-1]
-        return last["module"], last["version"]
+        return last["module"], last["version"].removesuffix("/go.mod")
     if url is not None and url.module:
         return url.module, ""
     path = _PATH.search(text)

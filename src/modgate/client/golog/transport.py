@@ -101,55 +101,6 @@ _PERMISSION = re.compile(
     r"permission denied|operation not permitted|forbidden by its access permissions|访问权限不允许|不允许的操作"
     r"|存取權限"
 )
-_PORT = auto()
-    H2 = auto()
-    GOAWAY = auto()
-    TIMEOUT = auto()
-    CUT = auto()
-    REDIRECT_INSECURE = auto()
-    REDIRECT_LOOP = auto()
-    OTHER = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """What happened, and what the text names.
-
-    Attributes:
-        kind: What.
-        text: The innermost words.
-        address: The peer's `IP:port`, empty where the text has none.
-        host: The name that was looked up, or certified; empty otherwise.
-        server: The resolver asked, empty where the text has none.
-        detail: Certificate names, an issuer, a target; by kind.
-    """
-
-    kind: Kind
-    text: str
-    address: str = ""
-    host: str = ""
-    server: str = ""
-    detail: str = ""
-
-
-_TIMED_OUT = re.compile(
-    r"i/o timeout|timed out|[Tt]imeout|deadline exceeded|did not properly respond|没有正确答复|没有反应|超时"
-)
-_REFUSED = re.compile(r"refused|actively refused|积极拒绝|拒绝连接|拒绝了?连接|拒絕連線|接続を拒否|verweigert|refusée")
-_RESET = re.compile(
-    r"reset by peer|connection reset|forcibly closed|broken pipe|connection was aborted|established connection"
-    r"|强迫关闭|强制关闭|强行关闭|中止了一个已建立|连接被重置|强制切断|connection abort"
-)
-_NO_ROUTE = re.compile(
-    r"no route to host|network is unreachable|unreachable (?:network|host)|host is (?:down|unreachable)"
-    r"|network is down|can't assign requested address|cannot assign requested address"
-    r"|address family not supported|invalid in its context|requested address is not valid"
-    r"|无法访问的|无法连接网络|套接字操作尝试一个无法|网络不可达|没有到主机的路由|在其上下文中"
-)
-_PERMISSION = re.compile(
-    r"permission denied|operation not permitted|access permissions|forbidden by its access|访问权限不允许|不允许的操作"
-    r"|以一种访问权限不允许的方式"
-)
 _PORT = r":\d{1,5}"
 _ADDRESS = rf"(?:\[[0-9A-Fa-f:.%\w]+\]|[^\s\[\]>]+?){_PORT}"
 _DIAL = re.compile(rf"dial (?:tcp[46]?|udp[46]?)(?: (?P<address>{_ADDRESS}|:\d{{1,5}}))?: (?P<why>.+)", re.DOTALL)

@@ -42,7 +42,8 @@ def fault_in_url(target: Target, source: str) -> Finding | None:
         return None
     name = target.host.partition(":")[0].lower()
     if name in {"http", "https"}:
-        entry = f"{name}:/" + target.url.partition(target.host)[2].removeprefix(":").partition("/@")[0]
+        rest = target.base.partition("://")[2].partition("/")[2]
+        entry = f"{name}//{rest}".removesuffix("/")
         return find(config.NOT_A_URL, source=source, subject="GOPROXY", value=entry, advice=f"{name}://…")
     base = unquote(target.base)
     # Only what can be told from the URL alone: an entry that is merely unwise is no fault of this request.

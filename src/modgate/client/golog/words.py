@@ -43,7 +43,7 @@ _CACHE = r"(?:mkdir|open|create|rename|lstat|stat|write|unlink(?:at)?|remove|flo
 
 _TABLE = (
     # GOPROXY
-    _w(r"module lookup disabled by GOPROXY=off", config.PROXY_OFF, source="GOPROXY=off"),
+    _w(r"module lookup disabled by GOPROXY=off", config.PROXY_OFF),
     _w(r"invalid proxy URL scheme \(must be https, http, file\): (?P<value>\S+)", config.UNKNOWN_SCHEME),
     _w(r"invalid file:// proxy URL with non-path elements: (?P<value>\S+)", config.NOT_A_URL, advice="file:///…"),
     _w(r"GOPROXY list is not the empty string, but contains no entries", config.PROXY_EMPTY_LIST, value='","'),
@@ -174,10 +174,9 @@ def by_words(said: Said, source: str) -> Finding | None:
             return find(
                 words.cause,
                 said,
-                source=source,
                 impact=words.impact,
                 confidence=words.confidence,
-                **_host_of_url({**words.values, **named}, words.cause),
+                **_host_of_url({"source": source, **words.values, **named}, words.cause),
             )
     if _REQUIREMENT.search(text):
         return find(config.NO_SUCH_REQUIREMENT, said, subject="go.mod", text=first_line(text.removeprefix("go: ")))
