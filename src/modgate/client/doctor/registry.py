@@ -17,7 +17,18 @@ _FILES: tuple[str, ...] = (
     # go's settings and folders
     # shells and containers
     # editors
+    "vscode_settings",
+    "vscode_trust",
+    "vscode_environment",
     # macOS and Windows
+    "macos_proxy",
+    "macos_dns",
+    "macos_launchd",
+    "macos_extensions",
+    "macos_sip",
+    "windows_proxy",
+    "windows_environment",
+    "desktop_proxy",
     # the network
     "dns",
     "connect",
