@@ -1,8 +1,9 @@
 """A small black-box suite: does this server speak the module proxy protocol?
 
 Each check looks at one answer and passes, fails, or was not tested (the answer did not come, or the mirror
-need not hold what was asked for). `REQUIRED` are those without which go fails or is led astray; the others are
-good manners. Sources: go help goproxy; cmd/go/internal/modfetch/proxy.go; golang.org/ref/mod#goproxy-protocol.
+need not hold what was asked for). `REQUIRED` are those without which go fails or is led astray; the others
+are good manners. Sources: go help goproxy; cmd/go/internal/modfetch/proxy.go;
+golang.org/ref/mod#goproxy-protocol.
 """
 
 from __future__ import annotations

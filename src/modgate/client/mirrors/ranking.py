@@ -1,9 +1,9 @@
 """Which mirror to prefer: first whether it can be relied on, then how long a typical download takes.
 
-Tiers, best first: (0) nothing to object; (1) it lags, or fails now and then; (2) it does not proxy the checksum
-database; (3) it breaks a required rule of the protocol; (4) it could not be measured. Within a tier the model
-decides: one cold request, 20 warm ones, 8 MiB of zips, divided by the share of requests that succeed, because
-each failure has to be made up for.
+Tiers, best first: (0) nothing to object; (1) it lags, or fails now and then; (2) it does not proxy the
+checksum database; (3) it breaks a required rule of the protocol; (4) it could not be measured. Within a tier
+the model decides: one cold request, 20 warm ones, 8 MiB of zips, divided by the share of requests that
+succeed, because each failure has to be made up for.
 """
 
 from __future__ import annotations
