@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modgate.client.causes import connect
 from modgate.client.doctor.check import Check, Result
-from modgate.client.doctor.endpoints import endpoints, failed, hosts_of, ms, nameservers
+from modgate.client.doctor.endpoints import endpoints, failed, hosts_of, ms, nameservers, sharing
 from modgate.client.findings import Evidence, Finding, Impact
 from modgate.client.net.facts import FailureKind
 from modgate.client.net.resolve import is_address
@@ -61,7 +61,8 @@ class _Seen:
 
 
 async def _run(scene: Scene) -> Result:
-    seen = await asyncio.gather(*(_try(scene, one) for one in hosts_of(endpoints(scene))))
+    every = endpoints(scene)
+    seen = await asyncio.gather(*(_try(scene, one) for one in hosts_of(every)))
     facts = tuple(_fact(one.endpoint, attempt) for one in seen for attempt in one.attempts)
     data: dict[str, object] = {
         "connections": [_row(one.endpoint, attempt) for one in seen for attempt in one.attempts]
@@ -69,7 +70,10 @@ async def _run(scene: Scene) -> Result:
     offline = await _offline(scene, seen)
     if offline is not None:
         return Result((offline,), facts, data=data)
-    return Result((*_blocked(seen), *_broken_ipv6(seen)), facts, data=data)
+    blocked = [
+        replace(finding, subject=one.shown) for finding, at in _blocked(seen) for one in sharing(every, at)
+    ]
+    return Result((*blocked, *_broken_ipv6(seen)), facts, data=data)
 
 
 async def _try(scene: Scene, endpoint: Endpoint) -> _Seen:
@@ -142,7 +146,7 @@ def _is_near(one: _Seen) -> bool:
     return any(ipaddress.ip_address(address.split("%", 1)[0]).is_loopback for address in addresses)
 
 
-def _blocked(seen: Sequence[_Seen]) -> list[Finding]:
+def _blocked(seen: Sequence[_Seen]) -> list[tuple[Finding, Endpoint]]:
     found = []
     for one in seen:
         if one.reached or not one.attempts:
@@ -158,15 +162,13 @@ def _blocked(seen: Sequence[_Seen]) -> list[Finding]:
         reached = [other for other in seen if other.reached]
         evidence = [_fact(one.endpoint, attempt) for attempt in one.attempts]
         evidence += [_fact(other.endpoint, attempt) for other in reached for attempt in other.attempts[:1]]
-        found.append(
-            Finding(
-                cause,
-                {name: values[name] for name in cause.values},
-                confidence=1.0 if reached else 0.9,
-                evidence=tuple(Evidence(fact) for fact in evidence[:8]),
-                subject=one.endpoint.name,
-            )
+        finding = Finding(
+            cause,
+            {name: values[name] for name in cause.values},
+            confidence=1.0 if reached else 0.9,
+            evidence=tuple(Evidence(fact) for fact in evidence[:8]),
         )
+        found.append((finding, one.endpoint))
     return found
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modgate.client.causes import dns
 from modgate.client.doctor.check import Check, Result
-from modgate.client.doctor.endpoints import endpoints, failed, hosts_of, ms, nameservers, read_text
+from modgate.client.doctor.endpoints import endpoints, failed, hosts_of, ms, nameservers, read_text, sharing
 from modgate.client.findings import Cause, Evidence, Finding
 from modgate.client.machine.host import System
 from modgate.client.net.facts import FailureKind
@@ -38,7 +38,7 @@ _OF_RESOLVER = {
     FailureKind.NO_ADDRESS: dns.NO_ADDRESS,
     FailureKind.UNREACHABLE: dns.RESOLVER_TIMEOUT,
 }
-_SEEN_BY_NAME = frozenset({dns.NO_SUCH_HOST, dns.NO_ADDRESS})
+_OF_SERVER = frozenset({dns.RESOLVER_REFUSED, dns.RESOLVER_TIMEOUT, dns.SERVER_FAILURE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +50,22 @@ class _Proof:
 
 
 async def _run(scene: Scene) -> Result:
-    named = [endpoint for endpoint in hosts_of(endpoints(scene)) if not endpoint.literal]
+    every = endpoints(scene)
+    named = [endpoint for endpoint in hosts_of(every) if not endpoint.literal]
     seen = await asyncio.gather(*(_host(scene, endpoint) for endpoint in named))
-    findings: dict[tuple[Cause, str], Finding] = {}
-    for found, _, _ in seen:
+    findings: list[Finding] = []
+    down: set[tuple[Cause, str]] = set()
+    for endpoint, (found, _, _) in zip(named, seen, strict=True):
         for finding in found:
-            # A resolver that is down is one fault, however many names it was asked for.
-            thing = finding.subject if finding.cause in _SEEN_BY_NAME else str(finding.values.get("server"))
-            key = (finding.cause, thing if finding.values.get("server") else finding.subject)
-            findings.setdefault(key, finding)
+            if finding.cause in _OF_SERVER:
+                # A resolver that is down is one fault, however many names it was asked for.
+                key = (finding.cause, str(finding.values["server"]))
+                if key in down:
+                    continue
+                down.add(key)
+            findings += [replace(finding, subject=one.shown) for one in sharing(every, endpoint)]
     return Result(
-        findings=tuple(findings.values()),
+        findings=tuple(findings),
         facts=tuple(fact for _, facts, _ in seen for fact in facts),
         data={"answers": [row for _, _, rows in seen for row in rows]},
     )
@@ -103,7 +108,6 @@ async def _unresolved(
             {name: values[name] for name in cause.values},
             confidence=1.0 if knows or cause is not dns.SERVER_FAILURE else 0.9,
             evidence=tuple(evidence[:8]),
-            subject=endpoint.host,
         )
     ]
 
@@ -130,14 +134,15 @@ async def _proved(
     suspect = suspects[0]
     if all(_is_bogon(proof.address) for proof in suspects) and not _hosts_line(scene, endpoint.host):
         public = any(not _is_bogon(address) for _, address in elsewhere)
-        if right is not None or public or _is_nowhere(suspect.address):
+        proved = right is not None and not _is_bogon(right)
+        if proved or (right is None and public) or _is_nowhere(suspect.address):
             values: dict[str, str | Message] = {
                 "host": endpoint.name,
                 "address": suspect.address,
                 "resolver": _resolver(scene),
             }
             sure = 1.0 if right is not None else 0.9 if public else 0.7
-            return [Finding(dns.BOGON, values, confidence=sure, evidence=evidence, subject=endpoint.name)]
+            return [Finding(dns.BOGON, values, confidence=sure, evidence=evidence)]
     if right is None:
         return []
     return [
@@ -151,7 +156,6 @@ async def _proved(
             },
             confidence=0.95 if wrong else 0.8,
             evidence=evidence,
-            subject=endpoint.name,
         )
     ]
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from modgate.client.doctor.asked import STAND_IN, Asked, asked_modules, skips_proxy
 from modgate.client.machine.host import System
 from modgate.client.machine.showing import safe
 from modgate.client.net.resolve import is_address
 from modgate.client.net.way import Way
 from modgate.errors import Invalid, Unavailable
-from modgate.gomod.patterns import match_prefix_patterns
 from modgate.gomod.protocol import Kind, checked
 from modgate.gomod.proxylist import EntryKind
 from modgate.messages import Message
@@ -40,9 +40,8 @@ __all__ = [
     "ms",
     "nameservers",
     "read_text",
+    "sharing",
 ]
-
-_STAND_IN = "rsc.io/quote@v1.5.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +110,11 @@ def hosts_of(found: Iterable[Endpoint], *, proxied: bool = False) -> tuple[Endpo
     return tuple(kept.values())
 
 
+def sharing(found: Iterable[Endpoint], one: Endpoint) -> tuple[Endpoint, ...]:
+    """Every endpoint at the same host and port: what one suffers there they all do."""
+    return tuple(other for other in found if (other.host, other.port) == (one.host, one.port))
+
+
 async def asked(scene: Scene, endpoint: Endpoint) -> Exchange:
     """The exchange that all checks share."""
     return await scene.net.get(endpoint.probe)
@@ -168,18 +172,16 @@ def _add(found: dict[str, Endpoint], way: Way, base: str, probe: str, info: str,
 
 
 def _paths(scene: Scene) -> tuple[str, str]:
-    """The paths of a list and an `.info`: of the module asked about, unless it is private."""
-    private = scene.go["GONOPROXY"] or scene.go["GOPRIVATE"]
-    for named in (*scene.modules[:1], _STAND_IN):
-        path, _, version = named.partition("@")
-        if match_prefix_patterns(private, path):
-            continue
-        try:
-            listed = checked(Kind.LIST, path).url_path
-        except Invalid:
-            continue
-        try:
-            return listed, checked(Kind.INFO, path, version).url_path if version else ""
-        except Invalid:
-            return listed, ""
-    return checked(Kind.LIST, _STAND_IN.partition("@")[0]).url_path, ""
+    """The paths of a list and an `.info`: of the module asked about, unless go asks no proxy for it."""
+    module = asked_modules(scene)[0]
+    if skips_proxy(scene.go, module.path):
+        path, _, version = STAND_IN.partition("@")
+        module = Asked(path, version, named=False)
+    try:
+        listed = checked(Kind.LIST, module.path).url_path
+    except Invalid:
+        return checked(Kind.LIST, STAND_IN.partition("@")[0]).url_path, ""
+    try:
+        return listed, checked(Kind.INFO, module.path, module.version).url_path if module.version else ""
+    except Invalid:
+        return listed, ""

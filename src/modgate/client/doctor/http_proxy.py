@@ -34,9 +34,10 @@ _UNASKED = frozenset(
 
 async def _run(scene: Scene) -> Result:
     way = Way(scene.host.environ)
-    every = hosts_of(endpoints(scene), proxied=True)
+    everything = endpoints(scene)
+    every = hosts_of(everything, proxied=True)
     facts = [fact for one in every if (fact := _way_fact(way, one)) is not None]
-    pairs = await asked_all(scene, [one for one in every if one.proxy is not None])
+    pairs = await asked_all(scene, [one for one in everything if one.proxy is not None])
     found = await asyncio.gather(*(_find(scene, one, exchange) for one, exchange in pairs))
     findings: dict[tuple[Cause, str], Finding] = {}
     for finding in (each for both in found for each in both):
@@ -73,7 +74,7 @@ async def _find(scene: Scene, endpoint: Endpoint, exchange: Exchange) -> list[Fi
                 {"proxy": safe(used.shown), "host": endpoint.name},
                 Impact.NOTE,
                 evidence=(Evidence(works),),
-                subject=endpoint.name,
+                subject=endpoint.shown,
             )
         )
     found.insert(
@@ -82,7 +83,7 @@ async def _find(scene: Scene, endpoint: Endpoint, exchange: Exchange) -> list[Fi
             cause,
             {name: values[name] for name in cause.values},
             evidence=tuple(evidence),
-            subject=endpoint.name if about_host else safe(used.shown),
+            subject=endpoint.shown if about_host else safe(used.shown),
         ),
     )
     return found

@@ -44,9 +44,10 @@ _REFUSED = {
 
 
 async def _run(scene: Scene) -> Result:
-    some = [one for one in hosts_of(endpoints(scene), proxied=True) if one.scheme == "https"]
-    pairs = await asked_all(scene, some)
+    pairs = await asked_all(scene, [one for one in endpoints(scene) if one.scheme == "https"])
     found = await asyncio.gather(*(_find(scene, one, exchange) for one, exchange in pairs))
+    hosts = hosts_of((one for one, _ in pairs), proxied=True)
+    pairs = [(one, exchange) for one, exchange in pairs if one in hosts]
     return Result(
         findings=tuple(finding for finding in found if finding is not None),
         facts=tuple(_fact(one, exchange) for one, exchange in pairs if exchange.certificate),
@@ -86,7 +87,7 @@ async def _find(scene: Scene, endpoint: Endpoint, exchange: Exchange) -> Finding
         {name: values[name] for name in cause.values},
         confidence=confidence,
         evidence=tuple(evidence),
-        subject=endpoint.name,
+        subject=endpoint.shown,
     )
 
 
