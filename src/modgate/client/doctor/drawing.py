@@ -1,7 +1,8 @@
 """Waterfalls and tables out of what a check hands over in `data`.
 
-`data["waterfalls"]` is a list of `{"title", "steps": [{"name", "seconds"}]}`, drawn as bars on one scale,
-each step beginning where the one before it ended. `data["table"]` is `{"head": […], "rows": [[…]]}`.
+`data["waterfall"]` is a list of exchanges `{"url", "status", "failure", "steps": [{"name", "seconds"}]}`,
+drawn as bars on one scale, each step beginning where the one before it ended. `data["answers"]` is a list of
+what resolvers said, `{"host", "server", "addresses", "seconds", "failure"}`, drawn as a table.
 """
 
 from __future__ import annotations
@@ -24,49 +25,61 @@ _STYLES = {"dns": "cyan", "connect": "blue", "proxy": "magenta", "tls": "yellow"
 
 def drawings(data: Mapping[str, object], *, unicode: bool) -> Iterator[RenderableType]:
     """Everything in the data that can be drawn, at most 76 columns wide."""
-    falls = data.get("waterfalls")
-    if isinstance(falls, list):
-        whole = max((sum(_seconds(step) for step in _steps(fall)) for fall in falls), default=0.0)
-        for fall in falls:
-            yield from _waterfall(fall, whole, "█" if unicode else "#")
-    table = data.get("table")
-    if isinstance(table, dict):
-        yield _table(table, unicode=unicode)
+    falls = _rows(data, "waterfall")
+    whole = max((sum(_seconds(step) for step in _rows(fall, "steps")) for fall in falls), default=0.0)
+    for fall in falls:
+        yield from _waterfall(fall, whole, "█" if unicode else "#")
+    answers = _rows(data, "answers")
+    if answers:
+        yield _answers(answers, unicode=unicode)
 
 
-def _waterfall(fall: object, whole: float, block: str) -> Iterator[RenderableType]:
-    if not isinstance(fall, dict):
-        return
-    yield Text(str(fall.get("title", "")), style="bold", overflow="ellipsis", no_wrap=True)
+def _waterfall(fall: Mapping[str, object], whole: float, block: str) -> Iterator[RenderableType]:
+    came = _failure(fall) or str(fall.get("status") or "-")
+    yield Text(f"{came}  {fall.get('url', '')}", style="bold", overflow="ellipsis", no_wrap=True)
     passed = 0.0
-    for step in _steps(fall):
+    for step in _rows(fall, "steps"):
         name, seconds = str(step.get("name", "")), _seconds(step)
-        begin = round(passed / whole * _WIDTH) if whole else 0
-        length = max(1, round(seconds / whole * _WIDTH)) if whole else 1
-        bar = Text(f"  {name:<11}")
-        bar.append(" " * min(begin, _WIDTH - 1))
-        bar.append(block * min(length, _WIDTH - min(begin, _WIDTH - 1)), style=_STYLES.get(name, "white"))
+        begin = min(round(passed / whole * _WIDTH) if whole else 0, _WIDTH - 1)
+        length = max(1, round(seconds / whole * _WIDTH) if whole else 1)
+        bar = Text(f"  {name:<11}" + " " * begin)
+        bar.append(block * min(length, _WIDTH - begin), style=_STYLES.get(name, "white"))
         bar.pad_right(max(0, 13 + _WIDTH - len(bar.plain)))
         bar.append(f" {seconds * 1000:8.1f} ms")
         yield bar
         passed += seconds
 
 
-def _table(table: Mapping[str, object], *, unicode: bool) -> RenderableType:
+def _answers(answers: list[Mapping[str, object]], *, unicode: bool) -> RenderableType:
     from rich import box  # noqa: PLC0415  only where a table is drawn
 
-    head, rows = table.get("head"), table.get("rows")
-    drawn = Table(box=box.SIMPLE if unicode else box.ASCII, pad_edge=False, show_edge=False)
-    for column in head if isinstance(head, list) else []:
-        drawn.add_column(Text(str(column)), overflow="fold")
-    for row in rows if isinstance(rows, list) else []:
-        drawn.add_row(*(Text(str(cell)) for cell in row))
+    drawn = Table(
+        box=box.SIMPLE if unicode else box.ASCII, pad_edge=False, show_edge=False, show_header=False
+    )
+    for name in ("host", "server", "addresses", "ms"):
+        drawn.add_column(name, overflow="fold", justify="right" if name == "ms" else "left")
+    for answer in answers:
+        addresses = answer.get("addresses")
+        shown = " ".join(map(str, addresses[:4])) if isinstance(addresses, list) else ""
+        drawn.add_row(
+            Text(str(answer.get("host", ""))),
+            Text(str(answer.get("server", ""))),
+            Text(shown or _failure(answer)),
+            Text(f"{_seconds(answer) * 1000:.0f} ms"),
+        )
     return drawn
 
 
-def _steps(fall: object) -> list[Mapping[str, object]]:
-    steps = fall.get("steps") if isinstance(fall, dict) else None
-    return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+def _failure(row: Mapping[str, object]) -> str:
+    failure = row.get("failure")
+    if isinstance(failure, dict):
+        return f"{failure.get('phase')}: {failure.get('kind')}"
+    return str(failure) if failure else ""
+
+
+def _rows(data: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
+    rows = data.get(name)
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
 def _seconds(step: Mapping[str, object]) -> float:

@@ -15,7 +15,21 @@ __all__ = ["all_checks"]
 
 _FILES: tuple[str, ...] = (
     # go's settings and folders
+    "go_command",
+    "goenv_file",
+    "go_variables",
+    "goproxy",
+    "gosumdb",
+    "goprivate",
+    "goflags",
+    "gotoolchain",
+    "vendoring",
+    "module_cache",
+    "proxy_variables",
+    "certificate_files",
     # shells and containers
+    "container",
+    "wsl",
     # editors
     "vscode_settings",
     "vscode_trust",
@@ -39,6 +53,11 @@ _FILES: tuple[str, ...] = (
     "waterfall",
     "throttling",
     # the module, the checksum database, version control
+    "module_chain",
+    "sumdb",
+    "go_sum",
+    "toolchain",
+    "version_control",
 )
 
 

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING
 
 from modgate.client.causes import editor
 from modgate.client.doctor.explain import explains
-from modgate.client.doctor.places import places_of
+from modgate.client.doctor.places import place_of
 from modgate.client.doctor.reach import Ground, weigh
 from modgate.client.findings import Impact, Phase, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from modgate.client.findings import Cause, Evidence, Finding
+    from modgate.client.findings import Evidence, Finding
 
 __all__ = ["SURE", "Consequence", "Ground", "Verdict", "judge", "rank"]
 
@@ -70,9 +70,8 @@ class Verdict:
 
     def as_judged(self, finding: Finding) -> Finding:
         """The finding as it was judged: joined, with the impact that it has here."""
-        key = _key(finding)
         judged = (*self.causes, *(item.finding for item in self.consequences), *self.notes)
-        return next((item for item in judged if _key(item) == key), finding)
+        return next((item for item in judged if _is_same(item, finding)), finding)
 
 
 def judge(findings: Iterable[Finding], ground: Ground) -> Verdict:
@@ -107,19 +106,26 @@ def rank(finding: Finding) -> tuple[object, ...]:
 
 
 def _joined(findings: Iterable[Finding]) -> list[Finding]:
-    kept: dict[tuple[Cause, object], Finding] = {}
+    kept: list[Finding] = []
     for finding in sorted(findings, key=rank):
-        key = _key(finding)
-        before = kept.get(key)
-        kept[key] = finding if before is None else _merge(before, finding)
-    return list(kept.values())
+        same = next((i for i, known in enumerate(kept) if _is_same(known, finding)), None)
+        if same is None:
+            kept.append(finding)
+        else:
+            kept[same] = _merge(kept[same], finding)
+    return kept
 
 
-def _key(finding: Finding) -> tuple[Cause, object]:
-    """What makes two findings one: the cause, and the subject or the places that they name."""
-    if not finding.subject:
-        return finding.cause, (places_of(finding) or _values(finding))
-    return finding.cause, places_of(finding)[:1] or finding.subject
+def _is_same(one: Finding, other: Finding) -> bool:
+    """One cause, about one thing: the same place or subject, else the same values."""
+    if one.cause is not other.cause:
+        return False
+    if not one.subject or not other.subject:
+        return one.subject == other.subject and _values(one) == _values(other)
+    here, there = place_of(one.subject), place_of(other.subject)
+    if here is None or there is None:
+        return one.subject == other.subject
+    return here.within(there) or there.within(here)
 
 
 def _values(finding: Finding) -> tuple[str, ...]:
