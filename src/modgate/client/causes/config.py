@@ -92,3 +92,5 @@ FILE_UNREADABLE = Cause("MG-CFG-039", Phase.CONFIG, None, Severity.ERROR, ("path
 """The GOENV file is there and cannot be read: go passes over it without a word."""
 SEVERAL_GO = Cause("MG-CFG-040", Phase.CONFIG, None, Severity.NOTE, ("first", "others"))
 """PATH has more than one go command."""
+FILE_UTF16 = Cause("MG-CFG-041", Phase.CONFIG, 24, Severity.ERROR, ("path",))
+"""The GOENV file is UTF-16: go understands no line of it."""
