@@ -82,7 +82,7 @@ async def _told(given: str | None, module: str | None, faults: Sequence[str], pa
         story.version = _version(module)
         story.faults = _staging(faults, story.entries)
     except Invalid as error:
-        errors_console().print(f"modgate: {' '.join(error.lines())}", soft_wrap=True)
+        errors_console().print(f"modgate: {'; '.join(error.lines())}", soft_wrap=True)
         raise typer.Exit(USAGE) from None
     await _complete(story, settings, patience)
     return story

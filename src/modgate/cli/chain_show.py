@@ -217,8 +217,12 @@ def _given(given: Given, say: Catalogue) -> Text:
         words = str(given.status) if given.status else say(f"chain.folder.{given.answer.value}")
     made = Text(words, _ANSWER_STYLES.get(given.answer, "red"))
     if given.seconds:
-        made.append(f" {given.seconds:.2f}s", "dim")
+        made.append(f" {_seconds(given.seconds)}", "dim")
     return made
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f}s" if seconds >= 1 else f"{seconds * 1000:.0f}ms"
 
 
 def _show_walks(story: Story, say: Catalogue, out: Console) -> None:

@@ -132,5 +132,5 @@ def _compare(case: Case, predicted: Download, seen: Observed) -> list[str]:
 def _same_report(case: Case, reported: int, seen: Observed) -> bool:
     if seen.reported is not None:
         return seen.reported == reported
-    words = NAMELESS.get(case.faults[reported].partition("@")[0])
+    words = NAMELESS.get(case.faults[reported].partition(":")[0])
     return words is not None and words in seen.error

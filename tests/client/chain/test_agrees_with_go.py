@@ -17,13 +17,13 @@ OUTSIDE = {"dns"}
 
 WHOLE = tuple(name for name in FAULTS if name not in SLOW_IN_GO | OUTSIDE)
 NARROWED = tuple(
-    f"{name}@{endpoint}"
+    f"{name}:{endpoint}"
     for name, fault in FAULTS.items()
     if fault.means is Means.PATH and name != "ok"
     for endpoint in ("info", "mod", "zip")
 )
 EVERY = (*WHOLE, *NARROWED)
-CORE = ("ok", "404", "500", "reset", "html", "timeout@zip", "403@mod", "off")
+CORE = ("ok", "404", "500", "reset", "html", "timeout:zip", "403:mod", "off")
 
 
 async def _agree(go: str, cases: list[Case]) -> None:
@@ -49,7 +49,7 @@ async def test_a_chain_of_two_entries_does_what_the_rules_say(go_command: str) -
         Case((other, fault), (mark,))
         for fault in (*EVERY, "off")
         for mark in MARKS
-        for other in ("404@zip", "500")
+        for other in ("404:zip", "500")
     ]
     await _agree(go_command, first + last)
 
@@ -61,7 +61,7 @@ async def test_a_chain_of_three_entries_does_what_the_rules_say(go_command: str)
         if _no_early_off(faults)
         for marks in itertools.product(MARKS, repeat=2)
     ]
-    others = itertools.cycle(itertools.product(("404", "500@zip", "reset@mod", "ok"), MARKS))
+    others = itertools.cycle(itertools.product(("404", "500:zip", "reset:mod", "ok"), MARKS))
     cover = []
     for fault, mark, place in itertools.product(EVERY, MARKS, range(3)):
         (one, other_mark), (two, _) = next(others), next(others)

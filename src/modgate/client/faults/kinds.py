@@ -1,8 +1,8 @@
 """The faults that can be staged, by name, and how one is asked for.
 
 A fault is a word of a person's (`404`, `timeout`, `html`), not of the code's: the same word stands in the
-path of the drill server (`http://127.0.0.1:PORT/404/…`), after `--fault` and in the texts. `@` narrows it to
-endpoints: `404@zip` fails zips only, `reset@info+mod` two of them.
+path of the drill server (`http://127.0.0.1:PORT/404/…`), after `--fault` and in the texts. `:` narrows it to
+endpoints: `404:zip` fails zips only, `reset:info+mod` two of them.
 """
 
 from __future__ import annotations
@@ -87,16 +87,16 @@ class FaultSpec:
 
     def __str__(self) -> str:
         names = "+".join(name for name in ENDPOINTS if name in self.only)
-        return f"{self.fault.name}@{names}" if names else self.fault.name
+        return f"{self.fault.name}:{names}" if names else self.fault.name
 
 
 def parse_fault(text: str) -> FaultSpec:
-    """The fault of `NAME` or `NAME@ENDPOINT[+ENDPOINT]`.
+    """The fault of `NAME` or `NAME:ENDPOINT[+ENDPOINT]`.
 
     Raises Invalid for an unknown fault or endpoint, and where a fault that comes before any request (a
     refused connection, TLS, DNS) is narrowed to endpoints.
     """
-    name, at, narrowed = text.strip().lower().partition("@")
+    name, at, narrowed = text.strip().lower().partition(":")
     fault = FAULTS.get(name)
     if fault is None:
         near = difflib.get_close_matches(name, FAULTS, n=1)

@@ -1,6 +1,6 @@
 """The drill server: one loopback port whose path names the fault, and a port of its own for what has no path.
 
-`http://127.0.0.1:PORT/404/…` answers 404, `…/404@zip/…` only to zips, `…/ok/…` always well. A refused
+`http://127.0.0.1:PORT/404/…` answers 404, `…/404:zip/…` only to zips, `…/ok/…` always well. A refused
 connection and every TLS fault happen before a path is sent, so each has a port of its own, opened when it is
 asked for. Each request has a connection of its own: over a reused one go would silently repeat what a reset
 or an early close broke, and a rehearsal would show one fault less than a person's network has.
