@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["safe", "source_of"]
 
 _LIMIT = 200
-_BEFORE_AT = re.compile(r"(//|\A|[,|;\s，；、])(?!\*\*\*@)[^,|;\s，；、]*@")
+# `/@v/` and `/@latest` are parts of a module proxy's paths, not the end of user info.
+_BEFORE_AT = re.compile(r"(//|\A|[,|;\s，；、])(?!\*\*\*@)[^,|;\s，；、]*(?!(?<=/)@(?:v/|latest))@")
 _QUERY = re.compile(r"([?&][^=&,|\s]{1,40}=)[^&,|\s]+")
 
 
