@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from modgate.client.causes import cache, config, content, status
+from modgate.client.causes import content
 from modgate.client.findings import Finding, Phase
 from modgate.client.golog import messages
 from modgate.client.golog.book import Book, Entry
@@ -22,7 +22,7 @@ from modgate.client.golog.making import find
 from modgate.client.golog.prefixes import bare
 from modgate.client.golog.said import Said
 from modgate.client.golog.symptoms import Symptoms, Tier
-from modgate.client.golog.values import fault_in_url
+from modgate.client.golog.values import bogus, fault_in_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +34,7 @@ __all__ = ["Analyser", "Analysis", "Log", "analyse"]
 
 _CONTINUED = 40
 _JSON_OUTPUT = re.compile(r'\s*"(?:Path|Version|GoMod|Zip|Info|Dir|Sum|GoModSum|ImportPath|Origin|Query|Reuse)": ')
+_MIRROR_PHASES = {Phase.DNS, Phase.CONNECT, Phase.TLS, Phase.HEADERS, Phase.STATUS, Phase.CONTENT}
 _GIT_BEGUN = re.compile(r"(?:cd [^;]+; )?(?P<command>git (?:ls-remote|fetch|clone)\b.*)")
 _GIT_DONE = re.compile(r"\d+\.\d+s # ")
 
@@ -153,6 +154,7 @@ class Analyser:
             self._inner(log.editor.text(text, number), number)
             return
         if messages.is_progress(text):
+            self._flush()
             log.kinds.add("go")
             if text.startswith("go: downloading "):
                 log.downloading = (number, text)
@@ -205,7 +207,8 @@ class Analyser:
     def _failed(self, index: int, entry: Entry) -> None:
         source = self._source(entry.line)
         if entry.error:
-            _, finding = judge_request(entry.url, entry.error, source, self._log.answered)
+            said, finding = judge_request(entry.url, entry.error, source, self._log.answered)
+            finding = self._completed(finding, said) if finding else None
         else:
             answer = entry.raw.rpartition(": ")[2].partition(" (")[0]
             _, finding = judge(f"reading {entry.url}: {answer}", source, self._log.answered)
@@ -237,11 +240,18 @@ class Analyser:
                 entry.phase = Phase.CONTENT
                 host = entry.target.host
                 return find(finding.cause, said, confidence=0.9, subject=host, host=host, url=entry.url)
-        if finding.cause is cache.NOT_WRITABLE or said.url is None:
-            return finding
-        if finding.cause in {status.NOT_FOUND, status.GONE, status.OTHER, content.PORTAL}:
-            known = fault_in_url(said.url, finding.values and self._source(self._log.lines) or "")
-            return known if known is not None and known.cause is config.KNOWN_BOGUS else finding
+        if finding.cause is content.HTML_MOD and said.url is None:
+            asked = (entry for entry in self._log.book.newest(300) if entry.target.endpoint == "mod")
+            if entry := next((entry for entry in asked if entry.target.module == said.module), None):
+                return find(finding.cause, said, host=entry.target.host, url=entry.url)
+        if said.url is not None and not said.url.scheme:
+            # A redirect is told by the path alone: the request that was begun for it has the host.
+            begun = (entry for entry in self._log.book.newest(300) if entry.url.endswith(said.url.url))
+            if entry := next(begun, None):
+                host = entry.target.host
+                return find(finding.cause, said, confidence=finding.confidence, subject=host, host=host)
+        if said.url is not None and finding.cause.phase in _MIRROR_PHASES:
+            return bogus(said.url, self._source(self._log.lines)) or finding
         return finding
 
     def _mark(self, finding: Finding, said: Said) -> None:

@@ -46,7 +46,8 @@ def by_status(said: Said) -> Finding | None:
         cause = toolchain.NOT_AVAILABLE if code in _ABSENT else toolchain.UNREACHABLE
         return find(cause, said, **shown)
     if said.doing is Doing.GO_IMPORT:
-        return find(vcs.NO_GO_IMPORT, said, text=f"{code} {text}".removeprefix(f"{code} {code}"), subject=said.module)
+        answer = text if text.startswith(str(code)) else f"{code}: {text}"
+        return find(vcs.NO_GO_IMPORT, said, text=answer, subject=said.module)
     if code in _ABSENT:
         return _absent(said, code, text)
     if "HTTP request to an HTTPS server" in said.response or "plain HTTP request was sent to HTTPS" in said.response:

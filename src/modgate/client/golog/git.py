@@ -68,7 +68,7 @@ _TABLE: tuple[tuple[re.Pattern[str], Cause], ...] = tuple(
 )
 _QUOTED_URL = re.compile(r"['\"‘“《「](?P<url>(?:https?|ssh|git(?:\+ssh)?)://[^'\"’”》」\s]+)")
 _BARE_URL = re.compile(r"(?P<url>(?:https?|ssh|git(?:\+ssh)?|git\+https?)://[^\s'\"]+)")
-_SCP = re.compile(r"(?:[\w.-]+@)?(?P<host>[\w.-]+\.[\w-]+):\s?(?:Permission|[\w./-]+)")
+_SCP = re.compile(r"(?:^|[\s'\"])[\w.-]+@(?P<host>[\w.-]+\.[A-Za-z][\w-]*):", re.MULTILINE)
 _HOSTNAME = re.compile(
     r"(?:Could not resolve (?:host|hostname|proxy)|无法解析主机|connect to host|Failed to connect to|Could not connect to)[:：]? (?P<host>[\w.-]+)",
     re.IGNORECASE,

@@ -17,7 +17,7 @@ from modgate.client.golog.onway import on_the_way
 from modgate.client.golog.said import Doing, read_said
 from modgate.client.golog.transport import read_trouble
 from modgate.client.golog.values import fault_in_url
-from modgate.client.golog.words import by_words
+from modgate.client.golog.words import by_requirement, by_words
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -57,7 +57,9 @@ def _judged(said: Said, source: str, answered: Container[str]) -> Finding | None
         in_body = _READ.search(said.text) is not None
         if found := on_the_way(said, trouble, in_body=in_body, answered=answered):
             return found
-    if said.doing in {Doing.VCS, Doing.ELSE} and (found := by_git(said)):
+    if said.url is None and said.doing in {Doing.VCS, Doing.ELSE} and (found := by_git(said)):
+        return found
+    if found := by_requirement(said):
         return found
     if said.doing is not Doing.ELSE or said.module:
         found = on_the_way(said, read_trouble(said.text), in_body=False, answered=answered)

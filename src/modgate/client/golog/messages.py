@@ -29,6 +29,7 @@ _MODULEISH = re.compile(
 )
 _INSIDE = re.compile(r"(?:^|[\s\"'>(\[:|])(?P<go>go: (?:[\w.~-]+(?:/[\w.~!-]+)*@\S+(?: requires)?:? |[a-z$].*(?:Get \"|@v\d|GO[A-Z]+|go\.mod|go\.sum)))")
 _JSON_ERROR = re.compile(r'\s*"(?:Error|Err)": (?P<text>"(?:[^"\\]|\\.)*"),?\s*')
+_FILE_LINE = re.compile(r"\S*go\.(?:mod|work|sum):\d+(?::\d+)?: ")
 _STOPPED = re.compile(
     r"\s*(?:\^C|signal: (?:interrupt|killed|terminated)|Terminated|Killed|exit status (?:130|143)"
     r"|.*(?:exit code (?:130|137|143)\b|operation was cancell?ed|has exceeded the maximum execution time|context cancell?ed|job (?:was cancell?ed|timed out)"
@@ -59,7 +60,9 @@ def begin(line: str) -> list[str]:
 
 def continues(line: str) -> bool:
     """Whether the line goes on with the message before it."""
-    return line[:1] in {"\t", " "} and bool(line.strip()) or line.startswith("server response:")
+    if line[:1] in {"\t", " "}:
+        return bool(line.strip())
+    return line.startswith(("server response:", "SECURITY ERROR")) or _FILE_LINE.match(line) is not None
 
 
 def is_progress(line: str) -> bool:

@@ -66,7 +66,7 @@ _URL = re.compile(
 _STATUS = re.compile(r":? (?P<status>[1-5]\d\d) ?(?P<phrase>[A-Za-z'][^\n]{0,80})?")
 _MODULE = re.compile(
     r"(?<![\w/.@~!-])(?P<module>[A-Za-z0-9][\w~-]*(?:\.[\w~-]+)+(?:/[\w.~!+-]+)*)"
-    r"@(?P<version>[\w.+~/><=!-]*[\w+])"
+    r"@(?P<version>[\w.+~><=!-]*[\w+])"
 )
 _PATH = re.compile(
     r'(?:module |package |import path "|providing package |^go: |import )(?P<module>[a-z0-9][\w-]*(?:\.[\w-]+)+(?:/[\w.~+-]+)*)',
@@ -76,6 +76,7 @@ _DATABASE = re.compile(
     r"\bverifying (?:go\.mod|module|\S+@\S+|\S+)|GOSUMDB|initializing sumdb|checksum database|/sumdb/|reading tree note"
 )
 _TOOLCHAIN = re.compile(r"\bdownload go1\S*|golang\.org/toolchain|GOTOOLCHAIN|toolchain not available|switching to go")
+_GO_VERSION = re.compile(r"\b(go1(?:\.\d+)*(?:(?:rc|beta)\d+)?)")
 _VCS = re.compile(
     r"\bgit |unrecognized import path|go-import|protocol found for repository|exit status 128|unknown revision"
     r"|GOVCS|\b(?:hg|svn|bzr|fossil) "
@@ -100,15 +101,19 @@ def read_said(text: str) -> Said:
         answered = _STATUS.match(text, innermost.end()) if innermost[0].startswith(("reading", "insecure")) else None
         status = int(answered["status"]) if answered else None
     module, version = _named(text.partition("server response:")[0], url)
+    if toolchain := _GO_VERSION.search(f"{version} {text}" if module.startswith("golang.org/toolchain") else ""):
+        version = toolchain[1]
     return Said(text, core, _doing(text.partition("server response:")[0], url), module, version, url, status, response)
 
 
 def _doing(text: str, url: Target | None) -> Doing:
+    if url is not None and url.is_database:
+        return Doing.DATABASE
     if url is not None and url.module.startswith("golang.org/toolchain"):
         return Doing.TOOLCHAIN
     if re.search(r"\bdownload go1[\w.-]*(?: for \S+)?: ", text):
         return Doing.TOOLCHAIN
-    if url is not None and url.is_database or (re.search(r"\bverifying \S", text) and "checksum mismatch" not in text):
+    if re.search(r"\bverifying \S", text) and "checksum mismatch" not in text:
         return Doing.DATABASE
     if url is not None and url.endpoint == "go-import":
         return Doing.GO_IMPORT
@@ -129,7 +134,7 @@ def _named(text: str, url: Target | None) -> tuple[str, str]:
     found = list(_MODULE.finditer(text))
     if found:
         # A name that a colon follows is what go is about; those before it only require it.
-        about = [match for match in found if text[match.end() : match.end() + 1] in {":", ""}]
+        about = [match for match in found if text[match.end() : match.end() + 1] == ":"]
         last = (about or found)[-1]
         return last["module"], last["version"].removesuffix("/go.mod")
     if url is not None and url.module:

@@ -256,6 +256,8 @@ def _dns(first: str, text: str) -> Trouble | None:
     if inner is not None:
         server = server or inner["address"] or ""
         why = inner["why"]
+        if _NO_ROUTE.search(why) or _PERMISSION.search(why):
+            return Trouble(Kind.RESOLVER_FAILURE, why, host=host, server=server)
         kind = Kind.RESOLVER_TIMEOUT if _TIMED_OUT.search(why) else Kind.RESOLVER_REFUSED
         return Trouble(kind, first, host=host, server=server)
     if re.search(r"no such host|Name or service not known|nodename nor servname|No such host is known|不知道这样的主机|未知的名称或服务", why):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from modgate.client.findings import Finding
     from modgate.client.golog.targets import Target
 
-__all__ = ["entry_fault", "fault_in_url"]
+__all__ = ["bogus", "entry_fault", "fault_in_url"]
 
 _ONE_SLASH = re.compile(r"(?:https?|file):/(?!/)", re.IGNORECASE)
 
@@ -49,6 +49,14 @@ def fault_in_url(target: Target, source: str) -> Finding | None:
     # Only what can be told from the URL alone: an entry that is merely unwise is no fault of this request.
     fault = entry_fault(base, source) if re.search(r"[^!-~]|[;\"'|]", base) else None
     return fault if fault is not None and fault.cause in _IN_URL else None
+
+
+def bogus(target: Target, source: str) -> Finding | None:
+    """Whether the proxy that a URL asked is one that is known not to exist; None where it is not."""
+    if target.scheme not in {"http", "https"} or target.endpoint in {"other", "go-import", "git"}:
+        return None
+    known = lint_goproxy(target.base, source)
+    return next((found for found in known if found.cause in {config.KNOWN_BOGUS, config.UNKNOWN_HOST_WORD}), None)
 
 
 _IN_URL = {config.WRONG_SEPARATOR, config.QUOTES, config.NOT_A_URL}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from modgate.client.findings import Cause, Finding
     from modgate.client.golog.said import Said
 
-__all__ = ["by_words"]
+__all__ = ["by_requirement", "by_words"]
 
 
 class _Words(NamedTuple):
@@ -47,7 +47,7 @@ _TABLE = (
     _w(r"invalid proxy URL scheme \(must be https, http, file\): (?P<value>\S+)", config.UNKNOWN_SCHEME),
     _w(r"invalid file:// proxy URL with non-path elements: (?P<value>\S+)", config.NOT_A_URL, advice="file:///…"),
     _w(r"GOPROXY list is not the empty string, but contains no entries", config.PROXY_EMPTY_LIST, value='","'),
-    _w(rf"reading (?P<value>file:///\S*?)/[^/\s]+/@(?:v/|latest)\S*?: (?:\S+ \S+: )?(?:{_FILE_GONE})", config.FOLDER_MISSING),
+    _w(rf"reading file:/\S*: (?:\S+ \S+: )?(?:{_FILE_GONE})", config.FOLDER_MISSING),
     _w(r"refusing to pass credentials to insecure URL:? (?P<value>\S+)", config.PASSWORD_OVER_HTTP),
     _w(r"(?P<value>\S+): insecure credentials", config.PASSWORD_OVER_HTTP),
     _w(r"http: no Host in request URL", config.ONE_SLASH),
@@ -171,16 +171,25 @@ def by_words(said: Said, source: str) -> Finding | None:
     for words in _TABLE:
         if match := words.pattern.search(text):
             named = {name: value for name, value in match.groupdict().items() if value}
+            named.setdefault("text", text[match.start() :].partition("\n")[0])
+            if words.cause is config.FOLDER_MISSING and said.url is not None:
+                named["value"] = said.url.base
             return find(
                 words.cause,
                 said,
                 impact=words.impact,
                 confidence=words.confidence,
-                **_host_of_url({"source": source, **words.values, **named}, words.cause),
+                **_host_of_url({"source": source, **named, **words.values}, words.cause),
             )
-    if _REQUIREMENT.search(text):
-        return find(config.NO_SUCH_REQUIREMENT, said, subject="go.mod", text=first_line(text.removeprefix("go: ")))
     return None
+
+
+def by_requirement(said: Said) -> Finding | None:
+    """The finding where go blames go.mod, go.work or the arguments: asked for only after the network."""
+    text = said.text.partition("server response:")[0]
+    if _REQUIREMENT.search(text) is None:
+        return None
+    return find(config.NO_SUCH_REQUIREMENT, said, subject="go.mod", text=first_line(text.removeprefix("go: ")))
 
 
 def _entry_in_words(said: Said, source: str) -> Finding | None:
