@@ -111,7 +111,7 @@ def rate_chart(mirrors: Sequence[Document], say: Catalogue) -> str:
 
 def rounds_chart(mirrors: Sequence[Document], rounds: int, say: Catalogue) -> str:
     """Every request of every round: a dot at its latency (the scale of each strip is its own), or a cross."""
-    strip, gap = 54, 14
+    strip, gap = 54, 22
     rows = []
     for index, mirror in enumerate(mirrors):
         top = 8 + index * (strip + gap)
@@ -124,9 +124,10 @@ def rounds_chart(mirrors: Sequence[Document], rounds: int, say: Catalogue) -> st
         if good:
             rows.append(_text(_WIDTH - _RIGHT + 6, top + 5, f"{highest * 1000:.0f}", "axis"))
         for sample in mirror["samples"]:
-            x = _LEFT + 8 + (_PLOT - 16) * (sample["round"] + 0.5) / max(rounds, 1)
+            side = 0 if sample["failure"] else -4 if sample["cold"] else 4
+            x = _LEFT + 8 + side + (_PLOT - 16) * (sample["round"] + 0.5) / max(rounds, 1)
             if sample["failure"]:
-                y = top + strip - 6
+                y = top + strip - 8
                 rows.append(
                     f'<path d="M{x - 4:.1f} {y - 4}l8 8m0 -8l-8 8" class="cross">'
                     f"<title>{escape(sample['failure'])}</title></path>"
@@ -181,7 +182,8 @@ def _name(mirror: Document, y: float) -> str:
 
 
 def _bar(x: float, y: float, width: float, height: float, name: str) -> str:
-    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0.4):.1f}" height="{height}" rx="2" class="{name}"/>'
+    place = f'x="{x:.1f}" y="{y:.1f}" width="{max(width, 0.4):.1f}" height="{height}"'
+    return f'<rect {place} rx="2" class="{name}"/>'
 
 
 def _text(x: float, y: float, words: str, name: str = "", anchor: str = "start") -> str:

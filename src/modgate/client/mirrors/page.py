@@ -99,11 +99,18 @@ def _section(title: str, *content: str) -> str:
 
 def _table(heads: Iterable[tuple[str, str]], rows: Iterable[Iterable[tuple[str, str]]]) -> str:
     """Heads and cells are (HTML, class)."""
+    return _framed(heads, [_row(row) for row in rows])
+
+
+def _framed(heads: Iterable[tuple[str, str]], rows: Iterable[str]) -> str:
     head = "".join(f"<th{_class(name)}>{words}</th>" for words, name in heads)
-    body = "".join(
-        "<tr>" + "".join(f"<td{_class(name)}>{words}</td>" for words, name in row) + "</tr>" for row in rows
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _row(cells: Iterable[tuple[str, str]], name: str = "") -> str:
+    return (
+        f"<tr{_class(name)}>" + "".join(f"<td{_class(kind)}>{words}</td>" for words, kind in cells) + "</tr>"
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _class(name: str) -> str:
@@ -117,21 +124,23 @@ def _head(say: Catalogue, *names: str) -> list[tuple[str, str]]:
 
 def _ranking(mirrors: Sequence[Document], say: Catalogue) -> str:
     names = ("mirror", "tier", "cold", "warm", "p95", "p99", "tlsshare", "rate", "failed", "sumdb", "typical")
-    return _table(
-        [("#", "n"), *_head(say, *names)],
-        [_ranking_row(mirror, say) for mirror in mirrors],
-    )
+    rows = []
+    for mirror in mirrors:
+        rows.append(_row(_ranking_row(mirror, say), "open" if mirror["reasons"] else ""))
+        if mirror["reasons"]:
+            told = "".join(f"<div>{escape(reason['text'])}</div>" for reason in mirror["reasons"])
+            rows.append(f'<tr><td></td><td colspan="{len(names)}" class="reasons">{told}</td></tr>')
+    return _framed([("#", "n"), *_head(say, *names)], rows)
 
 
 def _ranking_row(mirror: Document, say: Catalogue) -> list[tuple[str, str]]:
     latency = mirror["latency"]
     warm, share = latency["warm"] or {}, latency["tls_share"]
-    reasons = "".join(f'<div class="reasons">{escape(r["text"])}</div>' for r in mirror["reasons"])
     tier = mirror["tier"]
     typical = mirror["typical_seconds"]
     return [
         (str(mirror["place"]), "n"),
-        (f"<b>{escape(mirror['name'])}</b>{reasons}", ""),
+        (f"<b>{escape(mirror['name'])}</b>", ""),
         (f'<span class="tag {_TIER.get(tier, "bad")}">{escape(say(f"mirrors.tier.{tier}"))}</span>', ""),
         (milliseconds((latency["cold"] or {}).get("p50")), "n"),
         *((milliseconds(warm.get(name)), "n") for name in ("p50", "p95", "p99")),
