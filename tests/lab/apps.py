@@ -5,19 +5,19 @@ from __future__ import annotations
 import base64
 import fnmatch
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.lab.web import Reply, Request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from tests.lab.dns_server import Resolver
 
 __all__ = ["HTML", "Files", "ModuleProxy", "doh", "page", "repository_host", "sign_in"]
 
-HTML = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><form>Please sign in.</form></body></html>\n"
+HTML = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n"
 _TYPES = {".info": "application/json", ".zip": "application/zip"}
 _NOT_FOUND = Reply(b"not found: unknown module or revision\n", 404)
 

@@ -141,4 +141,4 @@ def _timestamps() -> bytes:
     entry = b"\x00" + bytes(range(32)) + (1_700_000_000_000).to_bytes(8) + b"\x00\x00" + signature
     listed = len(entry).to_bytes(2) + entry
     content = len(listed).to_bytes(2) + listed
-    return b"\x04\x81" + bytes([len(content)]) + content  # an OCTET STRING of 128 to 255 bytes
+    return b"\x04" + bytes([len(content)]) + content  # an OCTET STRING of less than 128 bytes

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tests.lab.authority import Shown
-from tests.lab.internet import Internet
 from tests.lab.names import CORPORATE_PROXY, SYSTEM_RESOLVER
 from tests.lab.stages import stage
 from tests.lab.tunnels import Tunnel
 from tests.lab.web import Meeting
+
+if TYPE_CHECKING:
+    from tests.lab.internet import Internet
 
 GOOGLE = ("proxy.golang.org", "sum.golang.org")
 FORGED = "31.13.72.54"

@@ -1,4 +1,4 @@
-"""HTTP/2 that gives up: the answer begins, and its stream is reset in the middle, as broken middleboxes do."""
+"""HTTP/2 that gives up: an answer begins, and its stream is reset in the middle of it."""
 
 from __future__ import annotations
 

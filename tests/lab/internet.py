@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.lab import dns_server, http2, namespace, tunnels
 from tests.lab.apps import ModuleProxy, doh, page, repository_host
@@ -15,6 +15,9 @@ from tests.lab.names import CORPORATE_PROXY, HOSTS, RESOLVERS, SYSTEM_RESOLVER
 from tests.lab.web import Site, WebServer
 from tests.support.modules import World
 from tests.support.static_sumdb import StaticDatabase, filler
+
+if TYPE_CHECKING:
+    import datetime as dt
 
 __all__ = ["PRIVATE", "STAND_IN", "Internet", "Machine"]
 

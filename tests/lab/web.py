@@ -94,25 +94,24 @@ class WebServer:
     """Every web server of the laboratory: one listener for each address and port.
 
     Attributes:
-        sites: By name; a name that is not here gets `stranger`.
-        stranger: What an address answers under a foreign name.
+        sites: By name. An address that is asked for a name that is not there shows its first one's
+            certificate.
         ahead: Seconds that the servers' clocks are ahead.
     """
 
     authorities: Authorities
     sites: dict[str, Site] = field(default_factory=dict)
-    stranger: Site | None = None
     ahead: float = 0.0
     speak_h2: Speaker | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def listen(self, address: str, hosts: list[str]) -> None:
-        """Serve https and http at an address; the first of its names is shown to strangers."""
+        """Serve https and http at an address under these names."""
         for port, serve in ((443, self._tls), (80, self._plain)):
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
             listener = socket.create_server((address, port), family=family, backlog=100)
             listener.setblocking(False)
-            self._keep(self._accept(listener, hosts[0], serve))
+            self._keep(self._accept(listener, hosts, serve))
 
     def _keep(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
@@ -122,44 +121,47 @@ class WebServer:
     async def _accept(
         self,
         listener: socket.socket,
-        usual: str,
-        serve: Callable[[socket.socket, str], Awaitable[None]],
+        hosts: list[str],
+        serve: Callable[[socket.socket, list[str]], Awaitable[None]],
     ) -> None:
         loop = asyncio.get_running_loop()
         while True:
             connection, _ = await loop.sock_accept(listener)
             connection.setblocking(False)
-            self._keep(_quietly(serve(connection, usual)))
+            self._keep(_quietly(serve(connection, hosts)))
 
-    async def _tls(self, connection: socket.socket, usual: str) -> None:
+    async def _tls(self, connection: socket.socket, hosts: list[str]) -> None:
         name = server_name(await _peek(connection))
-        site = self.sites.get(name or usual) or self.stranger or self.sites[usual]
-        if site.meeting is Meeting.RESET:
+        shown = name if name in hosts else hosts[0]
+        site = self.sites[shown]
+        meeting = site.meeting if name in {shown, ""} else Meeting.OPEN
+        if meeting is Meeting.RESET:
             reset(connection)
-        elif site.meeting is Meeting.CLOSE:
+        elif meeting is Meeting.CLOSE:
             connection.close()
-        elif site.meeting is Meeting.STALL:
+        elif meeting is Meeting.STALL:
             await asyncio.sleep(600)
         else:
-            shown = name if name in self.sites else usual
             context = self.authorities.context(shown, site.shown, h2=site.h2)
             reader, writer = await _streams(connection, context)
             chosen = writer.get_extra_info("ssl_object").selected_alpn_protocol()
             if chosen == "h2" and self.speak_h2 is not None:
                 await self.speak_h2(reader, writer, site.app)
             else:
-                await self._converse(reader, writer, name or usual)
+                await self._converse(reader, writer, hosts)
 
-    async def _plain(self, connection: socket.socket, usual: str) -> None:
+    async def _plain(self, connection: socket.socket, hosts: list[str]) -> None:
         reader, writer = await _streams(connection, None)
-        await self._converse(reader, writer, usual)
+        await self._converse(reader, writer, hosts)
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, usual: str) -> None:
+    async def _converse(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hosts: list[str]
+    ) -> None:
         while True:
             request = await read_head(reader)
             if request is None:
                 break
-            site = self.sites.get(request.host) or self.stranger or self.sites[usual]
+            site = self.sites[request.host if request.host in hosts else hosts[0]]
             reply = await site.app(request)
             if not await self._send(writer, request, reply):
                 break
