@@ -223,7 +223,7 @@ class _Reader:
         last_end, trailing = opening.end, False
         while not self._at("}"):
             if members and not trailing:
-                raise self._refuse(Flaw.COMMA)
+                raise self._refuse(Flaw.END if self._token.kind == "end" else Flaw.COMMA)
             key = self._token
             if key.kind != "string":
                 raise self._refuse(Flaw.END if key.kind == "end" else Flaw.KEY)
@@ -250,7 +250,7 @@ class _Reader:
         comma = True
         while not self._at("]"):
             if not comma:
-                raise self._refuse(Flaw.COMMA)
+                raise self._refuse(Flaw.END if self._token.kind == "end" else Flaw.COMMA)
             items.append(self._value(depth + 1))
             comma = self._at(",")
             if comma:
