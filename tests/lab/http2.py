@@ -13,6 +13,7 @@ from tests.lab.web import App, Break, Request
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Iterable
 
 __all__ = ["speak"]
 
@@ -27,7 +28,7 @@ async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, app:
     while data := await reader.read(65536):
         for event in connection.receive_data(data):
             if isinstance(event, h2.events.RequestReceived) and event.stream_id is not None:
-                await _answer(connection, event.stream_id, dict(event.headers or ()), app)
+                await _answer(connection, event.stream_id, _text(event.headers or ()), app)
             elif isinstance(event, h2.events.ConnectionTerminated):
                 writer.close()
                 return
@@ -51,3 +52,7 @@ async def _answer(
         connection.reset_stream(stream, h2.errors.ErrorCodes.INTERNAL_ERROR)
     else:
         connection.end_stream(stream)
+
+
+def _text(headers: Iterable[tuple[object, object]]) -> dict[str, str]:
+    return {str(name): str(value) for name, value in headers}

@@ -254,7 +254,12 @@ async def _peek(connection: socket.socket) -> bytes:
     """The first bytes, left in the socket."""
     loop = asyncio.get_running_loop()
     readable = loop.create_future()
-    loop.add_reader(connection, lambda: readable.done() or readable.set_result(None))
+
+    def ready() -> None:
+        if not readable.done():
+            readable.set_result(None)
+
+    loop.add_reader(connection, ready)
     try:
         await readable
     finally:
