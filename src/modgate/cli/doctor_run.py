@@ -18,9 +18,11 @@ from modgate.cli.progress import Progress
 from modgate.cli.speech import console, print_json
 from modgate.client.doctor.check import Outcome
 from modgate.client.doctor.document import document
+from modgate.client.doctor.module_chain import served
 from modgate.client.doctor.report import Marks, check_lines, verdict_lines
 from modgate.client.doctor.run import Done, examine
 from modgate.client.doctor.scenery import scene_of
+from modgate.client.doctor.sumdb import is_asked_directly
 from modgate.client.doctor.verdict import Ground, Verdict, judge
 from modgate.client.machine.goenv import read_go_settings
 from modgate.wiring import client as wiring
@@ -112,19 +114,32 @@ async def _examine(order: Order, say: Catalogue, out: Console, marks: Marks) -> 
             dones.append(done)
             waiting.discard(done.check.name)
             if not order.as_json:
-                judged = _judge(scene, dones)
+                judged = _judge(order, scene, dones)
                 for line in check_lines(done, judged, marks, say.say, verbose=order.verbose):
                     out.print(line)
     places = {check.name: index for index, check in enumerate(order.checks)}
     dones.sort(key=lambda done: places[done.check.name])
-    return _Found(scene, dones, _judge(scene, dones), wiring.monotonic() - started)
+    return _Found(scene, dones, _judge(order, scene, dones), wiring.monotonic() - started)
 
 
-def _judge(scene: Scene, dones: list[Done]) -> Verdict:
-    sumdb = next((done for done in dones if done.check.name == "sumdb"), None)
-    good = None if sumdb is None or sumdb.outcome is Outcome.UNKNOWN else sumdb.outcome is Outcome.GOOD
-    ground = Ground(scene.chain, scene.sumdb[1] if scene.sumdb else "", good)
+def _judge(order: Order, scene: Scene, dones: list[Done]) -> Verdict:
+    ground = Ground(
+        scene.chain,
+        scene.sumdb[1] if scene.sumdb else "",
+        _sumdb_idle(order, dones),
+        frozenset(entry for done in dones for entry in served(done.result)),
+    )
     return judge((finding for done in dones for finding in done.result.findings), ground)
+
+
+def _sumdb_idle(order: Order, dones: list[Done]) -> bool | None:
+    """So until the check of it has ended and says otherwise; None where it cannot say."""
+    done = next((done for done in dones if done.check.name == "sumdb"), None)
+    if done is None:
+        return True if any(check.name == "sumdb" for check in order.checks) and not order.offline else None
+    if done.outcome in {Outcome.UNKNOWN, Outcome.SKIPPED}:
+        return None
+    return done.outcome is Outcome.GOOD or not is_asked_directly(done.result)
 
 
 def _head(scene: Scene, out: Console, say: Catalogue) -> None:

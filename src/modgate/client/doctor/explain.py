@@ -51,7 +51,7 @@ _BAD_ENTRY = frozenset(
     | {config.PROXY_EMPTY_LIST}
 )
 _BAD_SUMDB = frozenset({config.SUMDB_MALFORMED, config.SUMDB_TOO_MANY})
-_BAD_PROXY_VALUE = frozenset({proxy.MALFORMED, proxy.UNKNOWN_SCHEME, system.CONTAINER_LOOPBACK})
+_BAD_PROXY_VALUE = frozenset({proxy.MALFORMED, proxy.UNKNOWN_SCHEME})
 _PROXY_ANSWERS = frozenset({proxy.AUTH_REQUIRED, proxy.CONNECT_REFUSED, proxy.HANGS, proxy.BROKEN_ANSWER})
 _PROXY_DEAD = frozenset({proxy.UNREACHABLE, proxy.SOCKS_FAILED})
 _PROXY_IGNORED = frozenset({system.SYSTEM_PROXY_UNUSED, system.PAC_UNUSED})

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from modgate.client.doctor.origin import Origin
     from modgate.client.doctor.scene import Scene
 
-__all__ = ["CHECK"]
+__all__ = ["CHECK", "served"]
 
 _FORGES = frozenset({"github.com", "gitlab.com", "bitbucket.org", "gitee.com", "codeberg.org"})
 _REFUSED = frozenset({vcs.NO_CREDENTIALS, vcs.SSH_DENIED, vcs.REPOSITORY_MISSING, vcs.NO_SECURE_PROTOCOL})
@@ -137,6 +137,16 @@ def _fact(answer: Answers) -> Message:
     )
 
 
+def served(result: Result) -> frozenset[str]:
+    """The entries (URLs without credentials) that gave every module of this check's result whole."""
+    modules = result.data.get("modules")
+    found: dict[str, bool] = {}
+    for module in modules if isinstance(modules, list) else []:
+        for entry in module["entries"]:
+            found[entry["url"]] = found.get(entry["url"], True) and entry["whole"]
+    return frozenset(url for url, whole in found.items() if whole)
+
+
 def _data(module: Asked, answers: list[Answers], origin: Origin | None) -> dict[str, object]:
     return {
         "module": str(module),
@@ -144,6 +154,7 @@ def _data(module: Asked, answers: list[Answers], origin: Origin | None) -> dict[
             {
                 "url": redacted(answer.entry),
                 "version": answer.version,
+                "whole": answer.whole,
                 "status": {
                     name: exchange.status if exchange is not None else None
                     for name, exchange in (("first", answer.first), ("mod", answer.mod), ("zip", answer.zip))

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from modgate.client.findings import Phase
+
 if TYPE_CHECKING:
     from modgate.client.findings import Finding
 
@@ -65,7 +67,8 @@ def value_of(finding: Finding, name: str) -> str:
 
 def places_of(finding: Finding) -> tuple[Place, ...]:
     """Every place that a finding names: its subject, and its values that are hosts or URLs."""
-    texts = [finding.subject, *(value_of(finding, name) for name in _NAMES_OF_PLACES)]
+    names = _NAMES_OF_PLACES if finding.cause.phase is Phase.CONFIG else (*_NAMES_OF_PLACES, "value")
+    texts = [finding.subject, *(value_of(finding, name) for name in names)]
     return tuple(dict.fromkeys(place for text in texts if text and (place := place_of(text)) is not None))
 
 

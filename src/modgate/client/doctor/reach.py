@@ -48,16 +48,21 @@ class Ground:
     Attributes:
         chain: GOPROXY as go reads it.
         sumdb: Base URL of the checksum database, empty where there is none.
-        sumdb_good: Whether go can ask it, one way or another; None where that was not tried.
+        sumdb_idle: Whether the database's own host is without influence: a proxy carries it, go stops
+            earlier, or it answers; None where that was not tried.
+        served: URLs, without credentials, of entries through which every module that was tried came
+            whole: that such an entry refuses another request is none of go's business.
     """
 
     chain: tuple[ProxyEntry, ...] = ()
     sumdb: str = ""
-    sumdb_good: bool | None = None
+    sumdb_idle: bool | None = None
+    served: frozenset[str] = frozenset()
 
 
 def weigh(findings: Sequence[Finding], ground: Ground) -> list[Finding]:
     """The findings with the impact that they have in this chain, in the same order."""
+    findings = [_as_note(finding) if _is_belied(finding, ground) else finding for finding in findings]
     about = [_entries_of(finding, ground.chain) for finding in findings]
     blocking: list[list[Finding]] = [[] for _ in ground.chain]
     for finding, indexes in zip(findings, about, strict=True):
@@ -75,6 +80,15 @@ def weigh(findings: Sequence[Finding], ground: Ground) -> list[Finding]:
     ]
 
 
+def _is_belied(finding: Finding, ground: Ground) -> bool:
+    if finding.cause.phase is not Phase.STATUS or finding.cause in ABSENT:
+        return False
+    indexes = _entries_of(finding, ground.chain)
+    return bool(indexes) and all(
+        redacted(ground.chain[index].url.rstrip("/")) in ground.served for index in indexes
+    )
+
+
 def _matters_not(
     finding: Finding, indexes: frozenset[int], idle: frozenset[int], ground: Ground, serves: bool
 ) -> bool:
@@ -85,7 +99,7 @@ def _matters_not(
         return False
     database = place_of(ground.sumdb)
     if database is not None and any(place.meets(database) for place in places):
-        return ground.sumdb_good is True
+        return ground.sumdb_idle is True
     # A host that is neither in the chain nor the database: version control's, or one to compare with.
     return serves
 

@@ -7,14 +7,16 @@ control characters before it is shown.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.padding import Padding
+from rich.segment import Segment
 from rich.text import Text
 
 from modgate.client.doctor.check import Outcome
 from modgate.client.doctor.drawing import drawings
+from modgate.client.doctor.places import value_of
 from modgate.client.doctor.verdict import SURE
 from modgate.client.findings import Impact, Severity
 from modgate.gomod.proxylist import redacted
@@ -23,7 +25,7 @@ from modgate.messages import Message
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from modgate.client.doctor.run import Done
     from modgate.client.doctor.verdict import Verdict
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["Marks", "check_lines", "clean", "verdict_lines"]
 
 _LONGEST = 300
+_MOST_ABOUT = 44
+_TWO_STOPS = re.compile(r"\.(?=[.。](?:\s|\Z))|\.(?=。)")
 _STYLE = {"good": "green", "error": "red", "warning": "yellow", "note": "cyan", "unknown": "magenta"}
 _UNICODE = {"good": "✓", "error": "✗", "warning": "!", "note": "•", "unknown": "?", "skipped": "-"}
 _ASCII = {"good": "ok", "error": "XX", "warning": "!!", "note": "..", "unknown": "??", "skipped": "--"}
@@ -56,6 +60,7 @@ class Marks:
 def clean(text: str) -> str:
     """Text from outside as it may be shown: one line, no control characters, bounded, no credentials."""
     line = "".join(char if char.isprintable() else " " for char in redacted(text))
+    line = _TWO_STOPS.sub("", line)
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
@@ -108,6 +113,8 @@ def _root(root: Finding, marks: Marks, say: Say) -> Iterator[RenderableType]:
     yield Text()
     title = Text.assemble(marks.mark(root.shown_severity.value), " ", (say(Message(heading)), "bold"), ": ")
     title.append(clean(say(root.message("title"))), style="bold")
+    if about := _about(root):
+        title.append(f" ({about})", style="bold")
     yield title
     yield _indented(Text(clean(say(root.message("text")))), 2)
     if root.evidence:
@@ -166,8 +173,21 @@ def _finding_line(
     line = Text(style=style)
     line.append_text(marks.mark(finding.shown_severity.value))
     line.append(f" {clean(say(finding.message('title')))}")
+    about = _about(finding)
+    if about:
+        line.append(f": {about}")
     line.append(f"  {finding.cause.id}", style="dim")
     return _indented(line, indent)
+
+
+def _about(finding: Finding) -> str:
+    """What it is about, in a word: the host, the module, the variable, else the subject."""
+    for name in ("module", "variable", "host", "proxy", "path", "program"):
+        text = clean(value_of(finding, name))
+        if text and len(text) <= _MOST_ABOUT:
+            return text
+    text = clean(finding.subject)
+    return text if len(text) <= _MOST_ABOUT else ""
 
 
 def _proofs(finding: Finding, marks: Marks, say: Say, indent: int) -> Iterator[RenderableType]:
@@ -192,5 +212,20 @@ def _kind(done: Done, findings: list[Finding]) -> str:
     return "good" if done.outcome is Outcome.FOUND else done.outcome.value
 
 
+@dataclass(frozen=True, slots=True)
+class _Indented:
+    """Something moved to the right, its lines without blanks at their end."""
+
+    what: RenderableType
+    columns: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        narrower = options.update(width=max(20, options.max_width - self.columns), height=None)
+        for line in console.render_lines(self.what, narrower, pad=False):
+            yield Segment(" " * self.columns)
+            yield from line
+            yield Segment.line()
+
+
 def _indented(what: RenderableType, columns: int) -> RenderableType:
-    return Padding(what, (0, 0, 0, columns))
+    return _Indented(what, columns)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from modgate.client.repair.plan import Repair
     from modgate.sumdb.spec import Spec
 
-__all__ = ["CHECK"]
+__all__ = ["CHECK", "is_asked_directly"]
 
 _SECOND_ADDRESS = "sum.golang.google.cn"
 _SILENT = frozenset({FailureKind.TIMEOUT, FailureKind.STALL})
@@ -243,6 +243,12 @@ def _fact(spec: Spec, reached: Reached) -> Message:
         size = read_head(spec, exchange).tree.n
         return Message("sumdb.fact.good", {"host": host, "seconds": seconds, "records": f"{size:,}"})
     return Message("sumdb.fact.bad", {"host": host, "text": said(exchange) if exchange else "-"})
+
+
+def is_asked_directly(result: Result) -> bool:
+    """Whether go asks the database itself, by a result of this check."""
+    ways = result.data.get("ways")
+    return isinstance(ways, list) and bool(ways) and bool(ways[-1]["chosen"])
 
 
 def _row(reached: Reached, chosen: bool) -> dict[str, object]:

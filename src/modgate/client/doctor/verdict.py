@@ -5,9 +5,10 @@
 3. A finding that another one explains (`explain`) is a consequence. What explains takes on the impact of
    what it explains, unless it is a note itself; a circle is cut where the later phase would explain the
    earlier one.
-4. What is left is ranked: impact; what concerns every program before what concerns an editor alone; proved
-   (confidence of a half and more) before guessed; the order of the phases; confidence; severity; then id and
-   subject, so that nothing depends on who came first.
+4. What is left is ranked: impact; what concerns every program before what concerns an editor alone, and
+   what was tried before what a container's address lets one suspect; proved (confidence of a half and more)
+   before guessed; the order of the phases; confidence; severity; then id and subject, so that nothing depends
+   on who came first.
 5. The first of them that is more than a note is the root cause. The others stand on their own: several
    blocking ones are several faults, and each will show when the one before it is mended.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modgate.client.causes import editor
+from modgate.client.causes import editor, system
 from modgate.client.doctor.explain import explains
 from modgate.client.doctor.places import place_of
 from modgate.client.doctor.reach import Ground, weigh
@@ -95,6 +96,7 @@ def rank(finding: Finding) -> tuple[object, ...]:
     return (
         -finding.impact,
         finding.cause in _OF_THE_EDITOR,
+        finding.cause is system.CONTAINER_LOOPBACK,
         finding.confidence < 0.5,
         _PHASES.index(finding.cause.phase),
         -finding.confidence,
