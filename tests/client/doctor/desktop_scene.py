@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modgate.client.doctor.check import Result
 from modgate.client.doctor.scene import Scene
 from modgate.client.findings import Finding, Severity
 from modgate.client.machine.goenv import read_go_settings
@@ -13,7 +12,7 @@ from modgate.gomod.proxylist import parse_proxy_list
 from modgate.messages import Catalogue, Language
 
 if TYPE_CHECKING:
-    from modgate.client.doctor.check import Check
+    from modgate.client.doctor.check import Check, Result
     from modgate.client.machine.host import Host
     from modgate.client.net.prober import Prober
 

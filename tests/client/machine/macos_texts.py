@@ -1,5 +1,7 @@
 """What commands print on a Mac, written by hand after the documented formats."""
 
+# ruff: noqa: E501  recorded lines are as long as they are
+
 from __future__ import annotations
 
 _MDNS = "".join(
@@ -161,7 +163,7 @@ Responsiveness: Low (103 RPM)
 
 QUALITY_NEW = """\
 ==== SUMMARY ====
-Uplink capacity: 941.200 Kbps
+Uplink capacity: 941.2 Kbps
 Downlink capacity: 1.200 Gbps
 Responsiveness: Medium (244.898 milliseconds | 245 RPM)
 Idle Latency: 24.500 milliseconds | 2449 RPM

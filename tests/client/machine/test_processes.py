@@ -1,5 +1,7 @@
 """Running editors, from /proc, from ps and from PowerShell."""
 
+# ruff: noqa: E501  recorded lines are as long as they are
+
 from __future__ import annotations
 
 import os
@@ -77,15 +79,15 @@ async def test_gopls_belongs_to_the_editor_that_its_variables_name() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 async def test_a_real_process_shows_its_variables_and_its_start() -> None:
     environ = {**HOST, "GOPROXY": "https://real.test"}
-    with subprocess.Popen(["/bin/sleep", "60"], executable="/bin/sleep") as other:
-        with subprocess.Popen(["gopls", "60"], executable="/bin/sleep", env=environ) as process:
-            try:
-                found = {
-                    item.pid: item for item in await read_running(LocalHost(dict(os.environ)), time.time())
-                }
-            finally:
-                process.kill()
-                other.kill()
+    with (
+        subprocess.Popen(["/bin/sleep", "60"], executable="/bin/sleep") as other,
+        subprocess.Popen(["gopls", "60"], executable="/bin/sleep", env=environ) as process,
+    ):
+        try:
+            found = {item.pid: item for item in await read_running(LocalHost(dict(os.environ)), time.time())}
+        finally:
+            process.kill()
+            other.kill()
     assert other.pid not in found
     assert found[process.pid].environ["GOPROXY"] == "https://real.test"
     assert abs(found[process.pid].started - time.time()) < 120
@@ -123,8 +125,7 @@ def test_elapsed_times_are_read(text: str, seconds: int) -> None:
     [
         ('{"Id":7,"Name":"Code","Start":1799999000}', [7]),
         (
-            '[{"Id":7,"Name":"Code","Start":1799999000},'
-            '{"Id":8,"Name":"Code - Insiders","Start":1799999001}]',
+            '[{"Id":7,"Name":"Code","Start":17},{"Id":8,"Name":"Code - Insiders","Start":18}]',
             [7, 8],
         ),
         ("", []),

@@ -1,5 +1,7 @@
 """Proxies of desktops: Windows, GNOME, KDE; exceptions as NO_PROXY takes them."""
 
+# ruff: noqa: E501  recorded lines are as long as they are
+
 from __future__ import annotations
 
 import pytest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +14,9 @@ from modgate.client.machine.host import System
 from modgate.client.machine.local import LocalHost
 from modgate.client.machine.recorded import RecordedHost
 from modgate.client.machine.vscode_trust import Trust, read_trust
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KEY = "content.trust.model.key"
 
