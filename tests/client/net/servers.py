@@ -255,7 +255,7 @@ class Names:
         fitting = [address for address in found if (":" in address) == (kind == "AAAA")]
         if fitting:
             reply.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, *fitting))
-        return reply.to_wire()
+        return reply.to_wire(max_size=65535)
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[str]:

@@ -15,12 +15,11 @@ from urllib.parse import urlsplit
 
 from modgate.client.doctor.asked import STAND_IN, Asked, asked_modules, skips_proxy
 from modgate.client.machine.host import System
-from modgate.client.machine.showing import safe
 from modgate.client.net.resolve import is_address
 from modgate.client.net.way import Way
 from modgate.errors import Invalid, Unavailable
 from modgate.gomod.protocol import Kind, checked
-from modgate.gomod.proxylist import EntryKind
+from modgate.gomod.proxylist import EntryKind, redacted
 from modgate.messages import Message
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ __all__ = [
     "Endpoint",
     "asked",
     "asked_all",
+    "clean",
     "endpoints",
     "failed",
     "hosts_of",
@@ -42,6 +42,9 @@ __all__ = [
     "read_text",
     "sharing",
 ]
+
+
+_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class Endpoint:
     @property
     def shown(self) -> str:
         """The base without credentials."""
-        return safe(self.url)
+        return clean(self.url)
 
     @property
     def literal(self) -> bool:
@@ -131,7 +134,14 @@ def failed(failure: Failure) -> Message:
     kind = Message(f"net.kind.{failure.kind.value}")
     if not failure.text:
         return kind
-    return Message("net.failed", {"kind": kind, "text": safe(failure.text)})
+    return Message("net.failed", {"kind": kind, "text": clean(failure.text)})
+
+
+def clean(text: str) -> str:
+    """Text from outside for people: no credentials of URLs, no control characters, 200 characters."""
+    line = " ".join(redacted(text).split())
+    cut = line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    return "".join(char if char.isprintable() else "?" for char in cut)
 
 
 def ms(seconds: float) -> str:

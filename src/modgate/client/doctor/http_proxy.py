@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from modgate.client.causes import proxy
 from modgate.client.doctor.check import Check, Result
-from modgate.client.doctor.endpoints import asked_all, endpoints, failed, hosts_of, ms
+from modgate.client.doctor.endpoints import asked_all, clean, endpoints, failed, hosts_of, ms
 from modgate.client.findings import Evidence, Finding, Impact, Phase
-from modgate.client.machine.showing import safe
 from modgate.client.net.facts import FailureKind
 from modgate.client.net.way import Way
 from modgate.messages import Message
@@ -52,15 +51,15 @@ async def _find(scene: Scene, endpoint: Endpoint, exchange: Exchange) -> list[Fi
     cause = _cause(used, exchange)
     about_host = cause is proxy.CONNECT_REFUSED
     values: dict[str, str | Message] = {
-        "proxy": safe(used.shown),
+        "proxy": clean(used.shown),
         "host": endpoint.name,
-        "status": f"{failure.status} {safe(failure.text)}".strip(),
+        "status": f"{failure.status} {clean(failure.text)}".strip(),
         "text": failed(failure),
     }
     seconds = ms(exchange.seconds)
     what = Message(
         "net.proxy.failed",
-        {"proxy": safe(used.shown), "host": endpoint.name, "ms": seconds, "what": _said(exchange)},
+        {"proxy": clean(used.shown), "host": endpoint.name, "ms": seconds, "what": _said(exchange)},
     )
     evidence = [Evidence(what, source=used.variable)]
     found = []
@@ -71,7 +70,7 @@ async def _find(scene: Scene, endpoint: Endpoint, exchange: Exchange) -> list[Fi
         found.append(
             Finding(
                 proxy.DIRECT_WORKS,
-                {"proxy": safe(used.shown), "host": endpoint.name},
+                {"proxy": clean(used.shown), "host": endpoint.name},
                 Impact.NOTE,
                 evidence=(Evidence(works),),
                 subject=endpoint.shown,
@@ -83,7 +82,7 @@ async def _find(scene: Scene, endpoint: Endpoint, exchange: Exchange) -> list[Fi
             cause,
             {name: values[name] for name in cause.values},
             evidence=tuple(evidence),
-            subject=endpoint.shown if about_host else safe(used.shown),
+            subject=endpoint.shown if about_host else clean(used.shown),
         ),
     )
     return found
@@ -106,7 +105,7 @@ def _said(exchange: Exchange) -> Message | str:
     failure = exchange.failure
     assert failure is not None
     if failure.status:
-        return f"{failure.status} {safe(failure.text)}".strip()
+        return f"{failure.status} {clean(failure.text)}".strip()
     return failed(failure)
 
 
@@ -114,19 +113,19 @@ def _way_fact(way: Way, endpoint: Endpoint) -> Message | None:
     configured = way.configured(endpoint.scheme)
     if configured is None:
         return None
-    values = {"host": endpoint.name, "proxy": safe(configured.shown), "variable": configured.variable}
+    values = {"host": endpoint.name, "proxy": clean(configured.shown), "variable": configured.variable}
     exempt = way.exemption(endpoint.host, endpoint.port)
     if exempt is None:
         return Message("net.proxy.used", values)
     if exempt == "loopback":
         return Message("net.proxy.loopback", values)
-    return Message("net.proxy.exempt", values | {"entry": safe(exempt)})
+    return Message("net.proxy.exempt", values | {"entry": clean(exempt)})
 
 
 def _row(way: Way, endpoint: Endpoint) -> dict[str, object]:
     return {
         "host": endpoint.name,
-        "proxy": safe(endpoint.proxy.shown) if endpoint.proxy else None,
+        "proxy": clean(endpoint.proxy.shown) if endpoint.proxy else None,
         "exempt": way.exemption(endpoint.host, endpoint.port),
     }
 

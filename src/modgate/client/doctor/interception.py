@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from modgate.client.causes import tls
 from modgate.client.doctor.check import Check, Result
-from modgate.client.doctor.endpoints import asked_all, endpoints, hosts_of
+from modgate.client.doctor.endpoints import asked_all, clean, endpoints, hosts_of
 from modgate.client.findings import Evidence, Finding, Impact, Severity
-from modgate.client.machine.showing import safe
 from modgate.messages import Message
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ async def _run(scene: Scene) -> Result:
     findings = tuple(
         Finding(
             tls.INTERCEPTED,
-            {"host": alike[0][0].name, "issuer": safe(issuer)},
+            {"host": alike[0][0].name, "issuer": clean(issuer)},
             Impact.NOTE,
             0.8,
             tuple(Evidence(_fact(one, certificate)) for one, certificate in alike),
@@ -63,7 +62,7 @@ def _owner(host: str) -> str:
 def _fact(endpoint: Endpoint, certificate: Certificate) -> Message:
     return Message(
         "net.interception.logged" if certificate.logged else "net.interception.private",
-        {"host": endpoint.name, "issuer": safe(certificate.issuer), "root": safe(certificate.chain_root)},
+        {"host": endpoint.name, "issuer": clean(certificate.issuer), "root": clean(certificate.chain_root)},
     )
 
 

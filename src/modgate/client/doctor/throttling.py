@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from modgate.client.causes import connect
 from modgate.client.doctor.check import Check, Result
-from modgate.client.doctor.endpoints import asked_all, endpoints
+from modgate.client.doctor.endpoints import asked_all, clean, endpoints
 from modgate.client.findings import Evidence, Finding, Impact
-from modgate.client.machine.showing import safe
 from modgate.messages import Message
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ async def _run(scene: Scene) -> Result:
     working = [
         one
         for one, exchange in await asked_all(scene, [e for e in endpoints(scene) if not e.database])
-        if exchange.failure is None and exchange.status in {200, 404, 410}
+        if exchange.failure is None and exchange.status < 500
     ]
     if not working:
         return Result()
@@ -54,7 +53,7 @@ async def _run(scene: Scene) -> Result:
         its_rate = _rate(other)
         if its_rate is None:
             continue
-        name = safe(url.split("/")[2].rpartition("@")[2])
+        name = clean(url.split("/")[2].rpartition("@")[2])
         facts.append(_fact(name, its_rate))
         data["rates"] = [_row(slow, rate), _row(other, its_rate)]
         if its_rate < rate * _RATIO:
@@ -94,7 +93,7 @@ def _fact(host: str, rate: float) -> Message:
 
 
 def _row(exchange: Exchange, rate: float) -> dict[str, object]:
-    return {"url": safe(exchange.url), "bytes": exchange.size, "bytes_per_second": round(rate)}
+    return {"url": clean(exchange.url), "bytes": exchange.size, "bytes_per_second": round(rate)}
 
 
 CHECK = Check("throttling", run=_run, network=True, groups=("NET",))

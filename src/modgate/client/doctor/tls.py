@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from modgate.client.causes import tls
 from modgate.client.doctor.check import Check, Result
-from modgate.client.doctor.endpoints import asked_all, endpoints, failed, hosts_of, ms
+from modgate.client.doctor.endpoints import asked_all, clean, endpoints, failed, hosts_of, ms
 from modgate.client.findings import Evidence, Finding, Phase
-from modgate.client.machine.showing import safe
 from modgate.client.net.facts import FailureKind
+from modgate.client.net.trust import matches_name
 from modgate.messages import Message
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ async def _other_name(scene: Scene, endpoint: Endpoint, exchange: Exchange) -> M
 
 def _values(shown: Certificate, cause: Cause, now: float) -> dict[str, str | Message]:
     names = ", ".join(shown.names[:_MOST_NAMES]) + (" …" if len(shown.names) > _MOST_NAMES else "")
-    values: dict[str, str | Message] = {"issuer": safe(shown.issuer), "names": safe(names) or "?"}
+    values: dict[str, str | Message] = {"issuer": clean(shown.issuer), "names": clean(names) or "?"}
     if cause is tls.NOT_YET_VALID:
         values["text"] = Message("net.tls.not_before", {"date": _date(shown.not_before), "now": _date(now)})
     if cause is tls.EXPIRED:
@@ -124,11 +124,16 @@ def _fact(endpoint: Endpoint, exchange: Exchange) -> Message:
         "net.tls.certificate" if shown.trusted else "net.tls.certificate_refused",
         {
             "host": endpoint.name,
-            "names": safe(", ".join(shown.names[:3])),
-            "issuer": safe(shown.issuer),
+            "names": clean(", ".join(_nearest_first(shown.names, endpoint.host)[:3])) or "?",
+            "issuer": clean(shown.issuer),
             "until": _date(shown.not_after),
         },
     )
+
+
+def _nearest_first(names: tuple[str, ...], host: str) -> list[str]:
+    """Of a hundred names the one that was asked for is the one to show."""
+    return sorted(names, key=lambda name: not matches_name((name,), host))
 
 
 def _row(endpoint: Endpoint, exchange: Exchange) -> dict[str, object]:

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 
 from modgate.client.causes import body, content, headers, status
 from modgate.client.doctor.check import Check, Result
-from modgate.client.doctor.endpoints import endpoints, failed, ms
+from modgate.client.doctor.endpoints import clean, endpoints, failed, ms
 from modgate.client.findings import Evidence, Finding, Phase
-from modgate.client.machine.showing import safe
 from modgate.client.net.facts import FailureKind
 from modgate.gomod import semver
 from modgate.messages import Message
@@ -80,10 +79,13 @@ async def _run(scene: Scene) -> Result:
     got = await asyncio.gather(*(scene.net.get(url) for _, _, url in wanted))
     seen = [_Asked(one, kind, exchange) for (one, kind, _), exchange in zip(wanted, got, strict=True)]
     found = await asyncio.gather(*(_find(scene, one) for one in seen))
+    serving = {one.endpoint for one in seen if one.exchange.failure is None and one.exchange.status == 200}
     kept: dict[tuple[Cause, str], Finding] = {}
-    for finding in found:
-        if finding is not None:
-            kept.setdefault((finding.cause, finding.subject), finding)
+    for one, finding in zip(seen, found, strict=True):
+        # An entry that serves and refuses some things has a policy, and the check of modules tells of it.
+        if finding is None or (finding.cause.phase is Phase.STATUS and one.endpoint in serving):
+            continue
+        kept.setdefault((finding.cause, finding.subject), finding)
     return Result(
         findings=tuple(kept.values()),
         facts=tuple(_fact(one) for one in seen if one.kind == "list"),
@@ -169,17 +171,17 @@ def _is_list(exchange: Exchange) -> bool:
 
 def _finding(one: _Asked, cause: Cause) -> Finding:
     exchange, failure = one.exchange, one.exchange.failure
-    url = safe(exchange.url)
+    url = clean(exchange.url)
     said: str | Message = failed(failure) if failure is not None else _words(exchange)
     values: dict[str, str | Message] = {
         "host": one.endpoint.name,
         "url": url,
         "text": said,
         "status": str(exchange.status) if failure is None else "-",
-        "target": safe(exchange.redirects[-1]) if exchange.redirects else "",
+        "target": clean(exchange.redirects[-1]) if exchange.redirects else "",
     }
     what: Message = _fact(one)
-    raw = safe(exchange.body[:200].decode(errors="replace")) if failure is None else ""
+    raw = clean(exchange.body[:200].decode(errors="replace")) if failure is None else ""
     return Finding(
         cause,
         {name: values[name] for name in cause.values},
@@ -195,7 +197,7 @@ def _words(exchange: Exchange) -> str | Message:
     text = exchange.body.decode(errors="replace").strip()
     if not text or "html" in called or is_page(exchange):
         return Message("net.http.no_words")
-    return safe(" ".join(text.split()))
+    return clean(" ".join(text.split()))
 
 
 def _fact(one: _Asked) -> Message:
@@ -214,12 +216,12 @@ def _row(one: _Asked) -> dict[str, object]:
     exchange = one.exchange
     return {
         "entry": one.endpoint.shown,
-        "url": safe(exchange.url),
+        "url": clean(exchange.url),
         "status": exchange.status or None,
         "http": exchange.http_version or None,
         "address": exchange.address or None,
-        "proxy": safe(exchange.proxy) or None,
-        "redirects": [safe(url) for url in exchange.redirects],
+        "proxy": clean(exchange.proxy) or None,
+        "redirects": [clean(url) for url in exchange.redirects],
         "steps": [{"name": step.name, "seconds": round(step.seconds, 4)} for step in exchange.steps],
         "seconds": round(exchange.seconds, 4),
         "failure": (
