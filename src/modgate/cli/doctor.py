@@ -1,17 +1,16 @@
 """`modgate doctor`: find out why go cannot download modules, and mend it.
 
-Exit status: 0 healthy, 1 something is wrong, 2 the tool failed or the command line is wrong.
+Exit status: 0 healthy, 1 something is wrong, 2 the tool failed or the command line is wrong. The options are
+in `doctor_command`; the list of checks is answered here, because the parser of options and the drawing of
+tables would take longer than the answer.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated
-
-import typer
-
-from modgate.cli.options import run_app
-from modgate.cli.speech import AsJson, Lang, catalogue, text
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,69 +18,28 @@ if TYPE_CHECKING:
     from modgate.client.doctor.check import Check
     from modgate.messages import Catalogue
 
-__all__ = ["app", "run"]
-
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
-
-_Words = list[str] | None
+__all__ = ["chosen", "print_list", "run"]
 
 
-@app.command(context_settings={"max_content_width": 80}, help=text("doctor.about"))
-def doctor(
-    modules: Annotated[
-        _Words, typer.Argument(metavar="MODULE[@VERSION]", help=text("doctor.help.modules"))
-    ] = None,
-    *,
-    only: Annotated[_Words, typer.Option("--only", metavar="NAME", help=text("doctor.help.only"))] = None,
-    skip: Annotated[_Words, typer.Option("--skip", metavar="NAME", help=text("doctor.help.skip"))] = None,
-    listing: Annotated[bool, typer.Option("--list-checks", help=text("doctor.help.list"))] = False,
-    offline: Annotated[bool, typer.Option("--offline", help=text("doctor.help.offline"))] = False,
-    resolver: Annotated[
-        _Words, typer.Option("--resolver", metavar="SERVER", help=text("doctor.help.resolver"))
-    ] = None,
-    timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help=text("doctor.help.timeout"))
-    ] = 14.0,
-    fix: Annotated[bool, typer.Option("--fix", help=text("doctor.help.fix"))] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help=text("doctor.help.yes"))] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help=text("doctor.help.verbose"))] = False,
-    as_json: AsJson = False,
-    lang: Lang = None,
-) -> None:
-    """Find out why downloads fail."""
-    from modgate.cli import USAGE  # noqa: PLC0415  what follows is not needed for --help
-    from modgate.cli.options import tell  # noqa: PLC0415
-    from modgate.errors import Invalid  # noqa: PLC0415
+def run(args: Sequence[str]) -> int:
+    """Run `modgate doctor` with these arguments."""
+    languages = [value for flag, value in pairwise(sys.argv) if flag == "--lang"]
+    languages += [arg.removeprefix("--lang=") for arg in sys.argv if arg.startswith("--lang=")]
+    plain = {"--list-checks", "--json", "--lang", *languages, *(f"--lang={value}" for value in languages)}
+    if "--list-checks" in args and set(args) <= plain:
+        from modgate.messages import Catalogue, language_from  # noqa: PLC0415  not needed otherwise
 
-    say = catalogue(lang)
-    try:
-        checks = _chosen(only or (), skip or ())
-        wanted = _modules(modules or ())
-    except Invalid as error:
-        tell(error)
-        raise typer.Exit(USAGE) from None
-    if listing:
-        _list(checks, say, as_json=as_json)
-        return
+        say = Catalogue(language_from(os.environ, languages[-1] if languages else None))
+        print_list(chosen((), ()), say, as_json="--json" in args)
+        return 0
+    from modgate.cli.doctor_command import app  # noqa: PLC0415  the list does without
+    from modgate.cli.options import run_app  # noqa: PLC0415  likewise
 
-    from modgate.cli.doctor_run import Order, diagnose  # noqa: PLC0415  asyncio and rich stay off --help
-
-    order = Order(
-        checks=checks,
-        modules=wanted,
-        resolvers=tuple(resolver or ()),
-        offline=offline,
-        limit=timeout,
-        fix=fix,
-        yes=yes,
-        verbose=verbose,
-        as_json=as_json,
-        partly=bool(only or skip),
-    )
-    raise typer.Exit(diagnose(order, say))
+    return run_app(app, "doctor", args)
 
 
-def _chosen(only: Sequence[str], skip: Sequence[str]) -> tuple[Check, ...]:
+def chosen(only: Sequence[str], skip: Sequence[str]) -> tuple[Check, ...]:
+    """The checks for this system. Raises Invalid for a name that is none."""
     from modgate.client.doctor.choose import choose  # noqa: PLC0415  not needed for --help
     from modgate.client.doctor.registry import all_checks  # noqa: PLC0415
     from modgate.wiring.client import local_host  # noqa: PLC0415
@@ -89,37 +47,16 @@ def _chosen(only: Sequence[str], skip: Sequence[str]) -> tuple[Check, ...]:
     return choose(all_checks(), local_host().system, only=only, skip=skip)
 
 
-def _modules(words: Sequence[str]) -> tuple[str, ...]:
-    """The modules as typed. Raises Invalid for what is no module path."""
-    from modgate.gomod.module import check_path  # noqa: PLC0415  not needed for --help
-
-    for word in words:
-        check_path(word.partition("@")[0])
-    return tuple(words)
-
-
-def _list(checks: Sequence[Check], say: Catalogue, *, as_json: bool) -> None:
+def print_list(checks: Sequence[Check], say: Catalogue, *, as_json: bool) -> None:
+    """`--list-checks`."""
     if as_json:
-        from modgate.cli.speech import print_json  # noqa: PLC0415  not needed for --help
+        import json  # noqa: PLC0415  not needed for --help
+
         from modgate.client.doctor.document import checks_json  # noqa: PLC0415
 
-        print_json(checks_json(checks, say.say))
+        print(json.dumps(checks_json(checks, say.say), indent=2, ensure_ascii=False))
         return
     from modgate.client.doctor.listing import listing  # noqa: PLC0415
 
     for line in listing(checks, say):
         print(line)
-
-
-def run(args: Sequence[str]) -> int:
-    """Run `modgate doctor` with these arguments."""
-    if "--list-checks" in args and set(args) <= {"--list-checks", "--json", *_languages(args)}:
-        # The parser of options would take longer than the answer.
-        _list(_chosen((), ()), catalogue(), as_json="--json" in args)
-        return 0
-    return run_app(app, "doctor", args)
-
-
-def _languages(args: Sequence[str]) -> set[str]:
-    values = {value for flag, value in pairwise(args) if flag == "--lang"}
-    return {"--lang", *values, *(arg for arg in args if arg.startswith("--lang="))}
