@@ -143,6 +143,13 @@ async def test_folders_that_are_gone_or_differ_are_told(key: str, value: str, im
     assert (finding.cause.id, finding.impact) == ("MG-VSC-003", impact)
 
 
+async def test_the_same_go_under_two_names_and_two_gopaths_are_healthy() -> None:
+    files = {"/opt/brew/go/VERSION": "go1.26.8\n", "/cellar/go/VERSION": "go1.26.8\n", "/a/b": "", "/c/d": ""}
+    settings = {"go.goroot": "/opt/brew/go", "go.gopath": "/a:/c"}
+    host = _host(settings, files=files, GOROOT="/cellar/go", GOPATH="/a:/c")
+    assert ids(await examined(vscode_settings.CHECK, host)) == []
+
+
 @pytest.mark.parametrize("variable", ["GOPROXY", "HTTPS_PROXY"])
 async def test_what_reaches_terminals_only_is_told(variable: str) -> None:
     settings = {"terminal.integrated.env.linux": {variable: "https://only.test"}}

@@ -22,6 +22,7 @@ from modgate.client.machine.showing import safe
 from modgate.client.machine.system_proxy import host_and_port, proxy_of_environment
 from modgate.client.machine.vscode_env import expanded
 from modgate.client.repair.plan import FileEdit, Repair
+from modgate.errors import Unavailable
 from modgate.messages import Message
 
 if TYPE_CHECKING:
@@ -90,7 +91,11 @@ class _Look:
                 why = Message("desktop.flaw.at", {"line": file.line, "flaw": words}) if file.line else words
                 values: dict[str, str | Message] = {"file": short(self._host, file.path), "why": why}
                 yield Finding(
-                    causes.SETTINGS_BROKEN, values, impact=Impact.RISK, confidence=0.9, subject=str(file.path)
+                    causes.SETTINGS_BROKEN,
+                    values,
+                    impact=Impact.RISK,
+                    confidence=0.9,
+                    subject=short(self._host, file.path),
                 )
         yield from self._tools()
         yield from self._http_proxy()
@@ -132,7 +137,7 @@ class _Look:
             return None
         return Finding(
             causes.PROXY_IN_TOOLS_ENV,
-            {"value": safe(value), "why": errors[0].message("text"), "file": self._file(setting.value)},
+            {"value": safe(value), "why": errors[0].message("title"), "file": self._file(setting.value)},
             impact=Impact.BLOCKS,
             confidence=self._sure,
             evidence=self._proof(setting),
@@ -175,9 +180,10 @@ class _Look:
             if setting is None or not isinstance(setting.value.value, str) or not setting.value.value:
                 continue
             value = self._expanded(setting)
-            there = is_folder(self._host, self._host.path(value))
             own = self._scene.go.goroot if name == "GOROOT" else self._scene.go[name]
-            if there and (not own or self._host.path(value) == self._host.path(own)):
+            between = ";" if self._host.system is System.WINDOWS else ":"
+            there = all(is_folder(self._host, self._host.path(part)) for part in value.split(between))
+            if there and (not own or self._same(value, own)):
                 continue
             proof = Message(
                 "desktop.editor.folder" if there else "desktop.editor.no-folder",
@@ -196,6 +202,17 @@ class _Look:
                 subject=name,
                 repair=self._without(setting, (key,), safe_change=False),
             )
+
+    def _same(self, one: str, other: str) -> bool:
+        """The same folder; or, as Homebrew's go has two names, one with the same go in it."""
+        first, second = self._host.path(one), self._host.path(other)
+        if first == second:
+            return True
+        try:
+            version = self._host.read(first / "VERSION")
+            return version is not None and version == self._host.read(second / "VERSION")
+        except Unavailable:
+            return False
 
     def _terminal(self) -> Iterator[Finding]:
         key = f"terminal.integrated.env.{_TERMINAL[self._host.system]}"

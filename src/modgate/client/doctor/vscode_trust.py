@@ -32,7 +32,8 @@ async def _run(scene: Scene) -> Result:
         if trust.switched_off:
             facts.append(Message("desktop.trust.off", values))
         elif trust.trusted is None:
-            facts.append(Message("desktop.trust.unknown", {**values, "why": trust.why}))
+            why = Message(f"desktop.trust.{trust.why}")
+            facts.append(Message("desktop.trust.unknown", {**values, "why": why}))
         elif trust.trusted:
             facts.append(Message("desktop.trust.trusted", values))
         elif not trust.opened:

@@ -41,7 +41,7 @@ class Trust:
         trusted: None where it cannot be told.
         opened: The editor had this folder open before.
         explicit: A person decided on this very folder or one above; else nobody did.
-        why: Why it cannot be told, empty where it can.
+        why: Why it cannot be told: `missing`, `unreadable` or `form`; empty where it can.
         switched_off: `security.workspace.trust.enabled` is false: everything is trusted.
     """
 
@@ -61,14 +61,14 @@ def read_trust(host: Host, editor: Editor) -> Trust:
     path = editor.user_folder / "globalStorage" / "state.vscdb"
     try:
         if host.status(path) is None:
-            return Trust(trusted=None, opened=opened, why=f"{path} is not there")
+            return Trust(trusted=None, opened=opened, why="missing")
         stored = _stored(host, path)
-    except (Unavailable, sqlite3.Error) as error:
-        return Trust(trusted=None, opened=opened, why=str(error))
+    except (Unavailable, sqlite3.Error):
+        return Trust(trusted=None, opened=opened, why="unreadable")
     try:
         decisions = _decisions(stored, host.system)
     except ValueError:
-        return Trust(trusted=None, opened=opened, why=f"{_KEY} is in a form that is not known here")
+        return Trust(trusted=None, opened=opened, why="form")
     folder = _comparable(str(editor.folder), host.system)
     above = {at: trusted for at, trusted in decisions.items() if _covers(at, folder, host.system)}
     if not above:
