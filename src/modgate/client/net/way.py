@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Proxy", "Way", "variable"]
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^:\[\]\s/]*)(?::[0-9]*)?")
 
 
@@ -87,20 +89,17 @@ class Way:
 def _proxy(name: str, text: str) -> Proxy | None:
     if not text:
         return None
-    return _parsed(name, text) or _parsed(name, f"http://{text}")
+    found = _parsed(name, text)
+    return found if found is not None and found.host else _parsed(name, f"http://{text}")
 
 
 def _parsed(name: str, text: str) -> Proxy | None:
     scheme, mark, rest = text.partition("://")
-    if (
-        not mark
-        or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme)
-        or re.search(r"[\x00-\x20\x7f]", text)
-    ):
+    if not mark or not _SCHEME.fullmatch(scheme) or _CONTROL.search(text):
         return None
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
     user_info, _, host_port = authority.rpartition("@")
-    if not host_port or _HOST.fullmatch(host_port) is None:
+    if _HOST.fullmatch(host_port) is None:
         return None
     try:
         split = urlsplit(f"//{host_port}")
