@@ -23,6 +23,7 @@ __all__ = ["compare", "read_document"]
 _LEAST_SHARE = 0.10
 _LEAST_SECONDS = 0.003
 _LEAST_RATE = 20_000.0
+_MOST = 1e15
 
 
 def read_document(data: bytes, where: str) -> Document:
@@ -40,7 +41,7 @@ def read_document(data: bytes, where: str) -> Document:
 
 def compare(before: Document, after: Document) -> Document:
     """The document's `comparison`: changes beyond noise, mirrors that are new or gone."""
-    earlier = {_at(it, "url"): it for it in before["mirrors"] if isinstance(it, dict)}
+    earlier = {str(_at(it, "url")): it for it in before["mirrors"] if isinstance(it, dict)}
     later = {it["url"]: it for it in after["mirrors"]}
     same = _at(before, "subject", "module") == _at(after, "subject", "module")
     changes = [
@@ -94,7 +95,7 @@ def _median(
 
 def _failures(before: Document, after: Document) -> Iterator[Change]:
     counts = [_at(it, "stability", name) for it in (before, after) for name in ("failed", "requests")]
-    if not all(isinstance(count, int) and 0 <= count < 1 << 40 for count in counts):
+    if not all(isinstance(count, int) and 0 <= count < _MOST for count in counts):
         return
     failed_before, of_before, failed_after, of_after = counts
     if share_differs(failed_before, of_before, failed_after, of_after):
@@ -103,7 +104,10 @@ def _failures(before: Document, after: Document) -> Iterator[Change]:
 
 
 def _checks(before: Document, after: Document) -> Iterator[Change]:
-    old = {_at(it, "check"): _at(it, "result") for it in _at(before, "conformance") or () if it}
+    listed = _at(before, "conformance")
+    old = {
+        str(_at(it, "check")): str(_at(it, "result")) for it in (listed if isinstance(listed, list) else ())
+    }
     for check in after["conformance"]:
         then, now = old.get(check["check"]), check["result"]
         if {then, now} == {"pass", "fail"}:
@@ -115,9 +119,9 @@ def _summary(found: object) -> Summary | None:
     if not isinstance(found, dict):
         return None
     values = {field.name: found.get(field.name) for field in fields(Summary)}
-    if not all(isinstance(value, int | float) and value >= 0 for value in values.values()):
+    if not all(isinstance(value, int | float) and 0 <= value < _MOST for value in values.values()):
         return None
-    return Summary(**values) if values["n"] else None  # type: ignore[arg-type]
+    return Summary(**values) if values["n"] else None  # type: ignore[arg-type]  numbers, as checked
 
 
 def _at(found: Any, *path: str) -> Any:
