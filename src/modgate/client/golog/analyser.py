@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["Analyser", "Analysis", "Log", "analyse"]
 
 _CONTINUED = 40
-_JSON_OUTPUT = re.compile(r'\s*"(?:Path|Version|GoMod|Zip|Info|Dir|Sum|GoModSum|ImportPath|Origin|Query|Reuse)": ')
+_JSON_OUTPUT = re.compile(
+    r'\s*"(?:Path|Version|GoMod|Zip|Info|Dir|Sum|GoModSum|ImportPath|Origin|Query|Reuse)": '
+)
 _MIRROR_PHASES = {Phase.DNS, Phase.CONNECT, Phase.TLS, Phase.HEADERS, Phase.STATUS, Phase.CONTENT}
 _GIT_BEGUN = re.compile(r"(?:cd [^;]+; )?(?P<command>git (?:ls-remote|fetch|clone)\b.*)")
 _GIT_DONE = re.compile(r"\d+\.\d+s # ")
@@ -229,7 +231,9 @@ class Analyser:
         self._log.kinds.add("go")
         finding = self._completed(finding, said)
         tier = Tier.NOTE if finding.cause.phase is Phase.OK else Tier.FINAL
-        self._log.symptoms.add(finding, tier, lines, said.name)
+        # What wraps stands first, what happened last: of a long chain the middle says nothing.
+        proof = lines if len(lines) <= 4 else [lines[0], *lines[-3:]]
+        self._log.symptoms.add(finding, tier, proof, said.name)
         self._mark(finding, said)
 
     def _completed(self, finding: Finding, said: Said) -> Finding:

@@ -36,7 +36,9 @@ def by_status(said: Said) -> Finding | None:
     code = said.status
     if code is None or code < 300:
         return None
-    text = first_line(said.response) or f"{code} {first_line(said.core).removeprefix(str(code)).strip()}".strip()
+    text = (
+        first_line(said.response) or f"{code} {first_line(said.core).removeprefix(str(code)).strip()}".strip()
+    )
     shown = {"text": text, "status": str(code)}
     if said.doing is Doing.DATABASE:
         if code in _ABSENT and (said.url is None or said.url.endpoint in {"sumdb-lookup", "other"}):
@@ -50,7 +52,10 @@ def by_status(said: Said) -> Finding | None:
         return find(vcs.NO_GO_IMPORT, said, text=answer, subject=said.module)
     if code in _ABSENT:
         return _absent(said, code, text)
-    if "HTTP request to an HTTPS server" in said.response or "plain HTTP request was sent to HTTPS" in said.response:
+    if (
+        "HTTP request to an HTTPS server" in said.response
+        or "plain HTTP request was sent to HTTPS" in said.response
+    ):
         return find(headers.TLS_PORT, said)
     known = {
         401: status.UNAUTHORIZED,
@@ -65,7 +70,11 @@ def by_status(said: Said) -> Finding | None:
 def _absent(said: Said, code: int, text: str) -> Finding:
     if _PRIVATE.search(said.response):
         return find(
-            config.PRIVATE_MISSING, said, confidence=0.9, subject=said.module, pattern=pattern_for(said.module)
+            config.PRIVATE_MISSING,
+            said,
+            confidence=0.9,
+            subject=said.module,
+            pattern=pattern_for(said.module),
         )
     if code == 404 and _NO_VERSION.search(said.response):
         return find(status.NO_SUCH_VERSION, said, confidence=0.9, subject=said.name, text=text)

@@ -40,13 +40,17 @@ class Editor:
     def unwrap(self, line: str, number: int) -> list[str] | None:
         """The lines inside of an LSP message; None where the line is none."""
         start = line.find("{")
-        if start < 0 or not (start == 0 or line.startswith(("Params: {", "Result: {", "Params: [", "Result: ["))):
+        if start < 0 or not (
+            start == 0 or line.startswith(("Params: {", "Result: {", "Params: [", "Result: ["))
+        ):
             return None
         try:
             document = json.loads(line[start:])
         except (ValueError, RecursionError):
             return None
-        if start == 0 and not (isinstance(document, dict) and ("jsonrpc" in document or "Output" in document)):
+        if start == 0 and not (
+            isinstance(document, dict) and ("jsonrpc" in document or "Output" in document)
+        ):
             return None
         self.seen = True
         lines: list[str] = []

@@ -85,7 +85,9 @@ def by_git(said: Said) -> Finding | None:
     text = said.text.partition("server response:")[0]
     for pattern, cause in _TABLE:
         if found := pattern.search(text):
-            line = next(line for line in text.split("\n") if found[0].split("\n")[0] in line or found[0] in text)
+            line = next(
+                line for line in text.split("\n") if found[0].split("\n")[0] in line or found[0] in text
+            )
             words = _line_around(text, found.start()) or line
             return find(
                 cause,

@@ -19,7 +19,20 @@ __all__ = ["find", "first_line", "plain"]
 
 _LIMIT = 240
 _UNKNOWN = frozenset(
-    {"host", "server", "issuer", "names", "module", "proxy", "url", "version", "needed", "actual", "reason", "path"}
+    {
+        "host",
+        "server",
+        "issuer",
+        "names",
+        "module",
+        "proxy",
+        "url",
+        "version",
+        "needed",
+        "actual",
+        "reason",
+        "path",
+    }
 )
 
 

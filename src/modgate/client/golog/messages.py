@@ -27,7 +27,9 @@ _MODULEISH = re.compile(
     r"Get \"|reading https?:|@v\d|no required module|cannot find (?:module|package)|missing go\.sum|import lookup disabled"
     r"|unrecognized import path|ambiguous import|is not in (?:std|GOROOT)|module lookup disabled"
 )
-_INSIDE = re.compile(r"(?:^|[\s\"'>(\[:|])(?P<go>go: (?:[\w.~-]+(?:/[\w.~!-]+)*@\S+(?: requires)?:? |[a-z$].*(?:Get \"|@v\d|GO[A-Z]+|go\.mod|go\.sum)))")
+_INSIDE = re.compile(
+    r"(?:^|[\s\"'>(\[:|])(?P<go>go: (?:[\w.~-]+(?:/[\w.~!-]+)*@\S+(?: requires)?:? |[a-z$].*(?:Get \"|@v\d|GO[A-Z]+|go\.mod|go\.sum)))"
+)
 _JSON_ERROR = re.compile(r'\s*"(?:Error|Err)": (?P<text>"(?:[^"\\]|\\.)*"),?\s*')
 _FILE_LINE = re.compile(r"\S*go\.(?:mod|work|sum):\d+(?::\d+)?: ")
 _STOPPED = re.compile(

@@ -96,13 +96,17 @@ def on_the_way(said: Said, trouble: Trouble, *, in_body: bool, answered: Contain
         return _ended(said, trouble, host, answered)
     name = _host_name(trouble.host if kind.name.startswith(("NO_SUCH", "RESOLVER", "NO_ADDR")) else host)
     if kind is Kind.REDIRECT_INSECURE:
-        return find(status.REDIRECT_INSECURE, said, host=_host_of(trouble.host) or host, target=trouble.detail)
+        return find(
+            status.REDIRECT_INSECURE, said, host=_host_of(trouble.host) or host, target=trouble.detail
+        )
     address = trouble.address or _port(said)
     return find(
         _KINDS[kind],
         said,
         subject=host or trouble.host,
-        host=(name if "address" in _KINDS[kind].values else host) or trouble.host or _host_name(trouble.address),
+        host=(name if "address" in _KINDS[kind].values else host)
+        or trouble.host
+        or _host_name(trouble.address),
         address=address,
         server=trouble.server,
         text=trouble.detail or trouble.text,

@@ -75,7 +75,9 @@ _PATH = re.compile(
 _DATABASE = re.compile(
     r"\bverifying (?:go\.mod|module|\S+@\S+|\S+)|GOSUMDB|initializing sumdb|checksum database|/sumdb/|reading tree note"
 )
-_TOOLCHAIN = re.compile(r"\bdownload go1\S*|golang\.org/toolchain|GOTOOLCHAIN|toolchain not available|switching to go")
+_TOOLCHAIN = re.compile(
+    r"\bdownload go1\S*|golang\.org/toolchain|GOTOOLCHAIN|toolchain not available|switching to go"
+)
 _GO_VERSION = re.compile(r"\b(go1(?:\.\d+)*(?:(?:rc|beta)\d+)?)")
 _VCS = re.compile(
     r"\bgit |unrecognized import path|go-import|protocol found for repository|exit status 128|unknown revision"
@@ -96,14 +98,22 @@ def read_said(text: str) -> Said:
     core = text
     status = None
     if innermost is not None:
-        url = target(_unquoted(innermost["quoted"]) if innermost["quoted"] else innermost["plain"].rstrip(":"))
+        url = target(
+            _unquoted(innermost["quoted"]) if innermost["quoted"] else innermost["plain"].rstrip(":")
+        )
         core = text[innermost.end() :].lstrip(":").strip()
-        answered = _STATUS.match(text, innermost.end()) if innermost[0].startswith(("reading", "insecure")) else None
+        answered = (
+            _STATUS.match(text, innermost.end()) if innermost[0].startswith(("reading", "insecure")) else None
+        )
         status = int(answered["status"]) if answered else None
     module, version = _named(text.partition("server response:")[0], url)
-    if toolchain := _GO_VERSION.search(f"{version} {text}" if module.startswith("golang.org/toolchain") else ""):
+    if toolchain := _GO_VERSION.search(
+        f"{version} {text}" if module.startswith("golang.org/toolchain") else ""
+    ):
         version = toolchain[1]
-    return Said(text, core, _doing(text.partition("server response:")[0], url), module, version, url, status, response)
+    return Said(
+        text, core, _doing(text.partition("server response:")[0], url), module, version, url, status, response
+    )
 
 
 def _doing(text: str, url: Target | None) -> Doing:

@@ -77,7 +77,9 @@ class Symptoms:
     def __bool__(self) -> bool:
         return bool(self._known)
 
-    def add(self, finding: Finding, tier: Tier, lines: Iterable[tuple[int, str]], module: str = "") -> Symptom | None:
+    def add(
+        self, finding: Finding, tier: Tier, lines: Iterable[tuple[int, str]], module: str = ""
+    ) -> Symptom | None:
         """Take one in; `lines` are its proof, with their numbers. None where there are too many kinds."""
         if finding.cause in _FOLLOWS:
             tier = min(tier, Tier.CASCADE)
@@ -98,7 +100,7 @@ class Symptoms:
             if len(symptom.evidence) >= _EVIDENCE:
                 break
             shown = plain(raw, 400)
-            if shown and all(shown != known.raw for known in symptom.evidence):
+            if shown and all(shown[-60:] != known.raw[-60:] for known in symptom.evidence):
                 symptom.evidence.append(Evidence(raw=shown, source=f"{self._name}:{number}"))
         return symptom
 

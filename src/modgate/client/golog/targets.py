@@ -59,7 +59,9 @@ def target(url: str) -> Target:
         return _path_target(url, "", "", url)
     scheme = found["scheme"].lower()
     if scheme == "file":
-        return _path_target(url, scheme, "", found["rest"] if found["rest"][:1] == "/" else "/" + found["rest"])
+        return _path_target(
+            url, scheme, "", found["rest"] if found["rest"][:1] == "/" else "/" + found["rest"]
+        )
     authority, slash, rest = found["rest"].partition("/")
     if "?" in authority:
         authority, _, query = authority.partition("?")

@@ -85,9 +85,7 @@ _TIMED_OUT = re.compile(
     r"i/o timeout|timed out|[Tt]imeout|deadline exceeded|did not properly respond|没有正确答复|没有反应|超时"
     r"|並未正確回應|逾時|nicht richtig reagiert|convenablement répondu|正しく応答しなかった"
 )
-_REFUSED = re.compile(
-    r"refused|积极拒绝|拒绝连接|拒绝了?连接|连接被拒绝|拒絕連線|拒否|[Vv]erweigert|refusée"
-)
+_REFUSED = re.compile(r"refused|积极拒绝|拒绝连接|拒绝了?连接|连接被拒绝|拒絕連線|拒否|[Vv]erweigert|refusée")
 _RESET = re.compile(
     r"reset by peer|connection reset|forcibly closed|broken pipe|connection was aborted|connection abort"
     r"|强迫关闭|强制关闭|强行关闭|中止了一个已建立|连接被重置|重设连接|強制關閉|Remotehost geschlossen|fermée par l|強制的に切断"
@@ -103,15 +101,17 @@ _PERMISSION = re.compile(
 )
 _PORT = r":\d{1,5}"
 _ADDRESS = rf"(?:\[[0-9A-Fa-f:.%\w]+\]|[^\s\[\]>]+?){_PORT}"
-_DIAL = re.compile(rf"dial (?:tcp[46]?|udp[46]?)(?: (?P<address>{_ADDRESS}|:\d{{1,5}}))?: (?P<why>.+)", re.DOTALL)
-_LOOKUP = re.compile(
-    r"lookup (?P<host>\S+?)(?: on (?P<server>\S+?))?: (?P<why>.+)", re.DOTALL
+_DIAL = re.compile(
+    rf"dial (?:tcp[46]?|udp[46]?)(?: (?P<address>{_ADDRESS}|:\d{{1,5}}))?: (?P<why>.+)", re.DOTALL
 )
+_LOOKUP = re.compile(r"lookup (?P<host>\S+?)(?: on (?P<server>\S+?))?: (?P<why>.+)", re.DOTALL)
 _SOCKET = re.compile(
     rf"(?P<op>read|write) (?:tcp|udp)[46]? (?:(?P<from>{_ADDRESS})->)?(?P<address>{_ADDRESS}): (?P<why>.+)",
     re.DOTALL,
 )
-_SYSCALL = re.compile(r"(?:connect(?:ex)?|wsarecv|wsasend|getsockopt|read|write|setsockopt|socket|bind): (?P<why>.+)", re.DOTALL)
+_SYSCALL = re.compile(
+    r"(?:connect(?:ex)?|wsarecv|wsasend|getsockopt|read|write|setsockopt|socket|bind): (?P<why>.+)", re.DOTALL
+)
 _VALID_FOR = re.compile(r"certificate is valid for (?P<names>.+?), not (?P<host>\S+)", re.DOTALL)
 _NO_SAN = re.compile(
     r"cannot validate certificate for (?P<host>\S+) because|not valid for any names, but wanted to match (?P<host2>\S+)"
@@ -164,7 +164,9 @@ def _connect_answer(status: HTTPStatus, text: str) -> Trouble:
 def _proxy(first: str, text: str) -> Trouble | None:
     wrapped = re.search(r"proxyconnect tcp: (?P<why>.+)", text, re.DOTALL)
     if wrapped is None:
-        scheme = re.search(r"unsupported protocol scheme \"(?P<scheme>[^\"]*)\"|unknown scheme: (?P<other>\S+)", first)
+        scheme = re.search(
+            r"unsupported protocol scheme \"(?P<scheme>[^\"]*)\"|unknown scheme: (?P<other>\S+)", first
+        )
         if scheme and "proxy" in first:
             return Trouble(Kind.PROXY_SCHEME, first, detail=scheme["scheme"] or scheme["other"] or "")
         return None
@@ -179,7 +181,12 @@ def _proxy(first: str, text: str) -> Trouble | None:
         address = dialled["address"] or ""
         kind = Kind.PROXY_MALFORMED if address.startswith(":") else Kind.PROXY_UNREACHABLE
         return Trouble(kind, line, address=address, detail=address)
-    if "unknown port" in line or "missing port" in line or "invalid port" in line or "too many colons" in line:
+    if (
+        "unknown port" in line
+        or "missing port" in line
+        or "invalid port" in line
+        or "too many colons" in line
+    ):
         return Trouble(Kind.PROXY_MALFORMED, line)
     if "socks" in line:
         return _socks(line, line)
@@ -215,9 +222,15 @@ def _certificate(first: str, text: str) -> Trouble | None:
         return Trouble(Kind.WRONG_NAME, first, host=names["host"], detail=names["names"])
     if missing := _NO_SAN.search(text):
         return Trouble(Kind.WRONG_NAME, first, host=missing["host"] or missing["host2"] or "")
-    if "expired or is not yet valid" in text or "certificate is expired" in text or "certificate is not standards compliant" in text:
+    if (
+        "expired or is not yet valid" in text
+        or "certificate is expired" in text
+        or "certificate is not standards compliant" in text
+    ):
         return _dates(first, text)
-    if re.search(r"signed by unknown authority|certificate is not trusted|not trusted|不受信任|未知.*颁发机构", text):
+    if re.search(
+        r"signed by unknown authority|certificate is not trusted|not trusted|不受信任|未知.*颁发机构", text
+    ):
         who = _WHO.search(text)
         return Trouble(Kind.UNKNOWN_AUTHORITY, first, detail=who["issuer"] if who else "")
     if "failed to load system roots and no roots provided" in text or "SystemRootsError" in text:
@@ -227,7 +240,9 @@ def _certificate(first: str, text: str) -> Trouble | None:
     return Trouble(Kind.OTHER_CERTIFICATE, first)
 
 
-_FOREIGN_CERTIFICATE = re.compile(r"certificate is not trusted|certificate chain .* not trusted|证书链.*不受信任")
+_FOREIGN_CERTIFICATE = re.compile(
+    r"certificate is not trusted|certificate chain .* not trusted|证书链.*不受信任"
+)
 
 
 def _dates(first: str, text: str) -> Trouble:
@@ -240,7 +255,10 @@ def _dates(first: str, text: str) -> Trouble:
 def _tls(first: str, text: str) -> Trouble | None:
     if "TLS handshake timeout" in first:
         return Trouble(Kind.TLS_TIMEOUT, first)
-    if "server gave HTTP response to HTTPS client" in first or "first record does not look like a TLS" in first:
+    if (
+        "server gave HTTP response to HTTPS client" in first
+        or "first record does not look like a TLS" in first
+    ):
         return Trouble(Kind.NOT_TLS, first)
     if re.search(r"(?:remote error|local error): tls: |\btls: ", first):
         return Trouble(Kind.ALERT, first, detail=first[first.index("tls: ") + 5 :])
@@ -260,9 +278,15 @@ def _dns(first: str, text: str) -> Trouble | None:
             return Trouble(Kind.RESOLVER_FAILURE, why, host=host, server=server)
         kind = Kind.RESOLVER_TIMEOUT if _TIMED_OUT.search(why) else Kind.RESOLVER_REFUSED
         return Trouble(kind, first, host=host, server=server)
-    if re.search(r"no such host|Name or service not known|nodename nor servname|No such host is known|不知道这样的主机|未知的名称或服务", why):
+    if re.search(
+        r"no such host|Name or service not known|nodename nor servname|No such host is known|不知道这样的主机|未知的名称或服务",
+        why,
+    ):
         kind = Kind.NO_SUCH_HOST
-    elif re.search(r"No address associated|no suitable address|no data of the requested type|no valid, but no data|请求的名称有效", why):
+    elif re.search(
+        r"No address associated|no suitable address|no data of the requested type|no valid, but no data|请求的名称有效",
+        why,
+    ):
         kind = Kind.NO_ADDRESS
     elif _TIMED_OUT.search(why):
         kind = Kind.RESOLVER_TIMEOUT
@@ -300,7 +324,9 @@ def _dial(first: str, text: str) -> Trouble | None:
 def _http2(first: str, text: str) -> Trouble | None:
     if "GOAWAY" in first or "graceful shutdown" in first:
         return Trouble(Kind.GOAWAY, first)
-    if re.search(r"stream error: |connection error: |http2: |INTERNAL_ERROR|PROTOCOL_ERROR|REFUSED_STREAM", first):
+    if re.search(
+        r"stream error: |connection error: |http2: |INTERNAL_ERROR|PROTOCOL_ERROR|REFUSED_STREAM", first
+    ):
         if "timeout awaiting response headers" in first:
             return Trouble(Kind.TIMEOUT, first)
         if "looked like an HTTP/1.1 header" in first:
@@ -310,13 +336,18 @@ def _http2(first: str, text: str) -> Trouble | None:
 
 
 def _http(first: str, text: str) -> Trouble | None:
-    if found := re.search(r"malformed HTTP (?:response|status code|version|header)[^\"]*(?P<said>\"(?:[^\"\\]|\\.)*\")?", first):
+    if found := re.search(
+        r"malformed HTTP (?:response|status code|version|header)[^\"]*(?P<said>\"(?:[^\"\\]|\\.)*\")?", first
+    ):
         said = found["said"] or first
         # A TLS alert or ServerHello read as HTTP: record type 21 or 22, version 3.
         if re.match(r'"\\x1[56]\\x03', said):
             return Trouble(Kind.TLS_PORT, first)
         return Trouble(Kind.GARBAGE, first, detail=said)
-    if re.search(r"bad Content-Length|invalid header|malformed MIME|unsupported transfer encoding|too many transfer|response headers exceeded|Unsolicited response|invalid Read on closed|failed to parse Location|no Location header|too many 1xx|header list too large", first):
+    if re.search(
+        r"bad Content-Length|invalid header|malformed MIME|unsupported transfer encoding|too many transfer|response headers exceeded|Unsolicited response|invalid Read on closed|failed to parse Location|no Location header|too many 1xx|header list too large",
+        first,
+    ):
         return Trouble(Kind.GARBAGE, first, detail=first)
     if re.search(r"server closed idle connection|transport connection broken: (?:EOF|unexpected EOF)", first):
         return Trouble(Kind.CLOSED, first)

@@ -56,7 +56,9 @@ def bogus(target: Target, source: str) -> Finding | None:
     if target.scheme not in {"http", "https"} or target.endpoint in {"other", "go-import", "git"}:
         return None
     known = lint_goproxy(target.base, source)
-    return next((found for found in known if found.cause in {config.KNOWN_BOGUS, config.UNKNOWN_HOST_WORD}), None)
+    return next(
+        (found for found in known if found.cause in {config.KNOWN_BOGUS, config.UNKNOWN_HOST_WORD}), None
+    )
 
 
 _IN_URL = {config.WRONG_SEPARATOR, config.QUOTES, config.NOT_A_URL}

@@ -42,7 +42,10 @@ def conclude(log: Log) -> Analysis:
     root = next((symptom for symptom in ranked if _may_be_root(symptom.tier, symptom.finding)), None)
     rest = [symptom for symptom in ranked if symptom is not root]
     findings = ([root.told] if root else []) + [
-        replace(symptom.told, impact=min(symptom.finding.impact, Impact.DEGRADES) if root else symptom.finding.impact)
+        replace(
+            symptom.told,
+            impact=min(symptom.finding.impact, Impact.DEGRADES) if root else symptom.finding.impact,
+        )
         for symptom in rest
     ]
     return Analysis(
@@ -76,8 +79,12 @@ def _unrecovered(log: Log) -> None:
         entry = log.book.entries[index]
         absent = entry.status in {404, 410}
         lost = _key(entry) not in good and not ended and (not absent or nothing_came)
-        weakened = replace(finding, confidence=min(finding.confidence, 0.8), impact=finding.impact if lost else Impact.NOTE)
-        log.symptoms.add(weakened, Tier.REQUEST if lost else Tier.NOTE, [(entry.line, entry.raw)], entry.target.module)
+        weakened = replace(
+            finding, confidence=min(finding.confidence, 0.8), impact=finding.impact if lost else Impact.NOTE
+        )
+        log.symptoms.add(
+            weakened, Tier.REQUEST if lost else Tier.NOTE, [(entry.line, entry.raw)], entry.target.module
+        )
 
 
 def _silence(log: Log) -> None:
@@ -104,7 +111,9 @@ def _silence(log: Log) -> None:
         stream = without_end[-1]
         about = target(stream.url)
         found = find(body.STALL, confidence=0.95, host=about.host, url=stream.url)
-        log.symptoms.add(found, Tier.SILENCE, [(stream.line, f"{stream.url}: {stream.size}/{stream.announced or '?'}")])
+        log.symptoms.add(
+            found, Tier.SILENCE, [(stream.line, f"{stream.url}: {stream.size}/{stream.announced or '?'}")]
+        )
         _mark(log, stream.url, Phase.BODY)
     elif log.stopped:
         _stopped(log)
@@ -155,7 +164,9 @@ def _editor(log: Log) -> None:
     if off and not seen.only_off:
         for symptom in off:
             module = symptom.modules[0] if symptom.modules else ""
-            symptom.finding = find(config.OFFLINE_EDITOR, subject=module, confidence=0.9 if seen.proxies else 0.7, module=module)
+            symptom.finding = find(
+                config.OFFLINE_EDITOR, subject=module, confidence=0.9 if seen.proxies else 0.7, module=module
+            )
             symptom.tier = Tier.CASCADE
     imports = {package: where for package, where in seen.imports.items() if "." in package.partition("/")[0]}
     if seen.only_off and (imports or off):
@@ -186,17 +197,23 @@ def _goauth(log: Log) -> None:
         symptom.tier = Tier.SLIP if refused else Tier.NOTE
         if refused:
             host = refused[0].finding.values.get("host", "")
-            symptom.finding = replace(symptom.finding, values={**symptom.finding.values, "host": host or "GOPROXY"})
+            symptom.finding = replace(
+                symptom.finding, values={**symptom.finding.values, "host": host or "GOPROXY"}
+            )
 
 
 def _hints(log: Log, root: Finding | None) -> tuple[Message, ...]:
     """What another recording would show."""
     hints: list[Message] = []
     last = next(log.book.newest(1), None)
-    if root is None and last is not None and last.ok and last.target.endpoint == "zip" and not log.frames.seen:
+    if (
+        root is None
+        and last is not None
+        and last.ok
+        and last.target.endpoint == "zip"
+        and not log.frames.seen
+    ):
         hints.append(Message("log.hint.body", {}))
     if root is not None and root.cause in {headers.STALL, body.STALL} and not log.frames.seen:
         hints.append(Message("log.hint.frames", {}))
-    if root is not None and root.cause is editor.IMPORT_HIDDEN:
-        hints.append(Message("log.hint.terminal", {}))
     return tuple(hints)

@@ -34,7 +34,9 @@ class _Words(NamedTuple):
     confidence: float = 1.0
 
 
-def _w(pattern: str, cause: Cause, impact: Impact = Impact.BLOCKS, confidence: float = 1.0, **values: str) -> _Words:
+def _w(
+    pattern: str, cause: Cause, impact: Impact = Impact.BLOCKS, confidence: float = 1.0, **values: str
+) -> _Words:
     return _Words(re.compile(pattern, re.MULTILINE | re.DOTALL), cause, values, impact, confidence)
 
 
@@ -45,14 +47,22 @@ _TABLE = (
     # GOPROXY
     _w(r"module lookup disabled by GOPROXY=off", config.PROXY_OFF),
     _w(r"invalid proxy URL scheme \(must be https, http, file\): (?P<value>\S+)", config.UNKNOWN_SCHEME),
-    _w(r"invalid file:// proxy URL with non-path elements: (?P<value>\S+)", config.NOT_A_URL, advice="file:///…"),
-    _w(r"GOPROXY list is not the empty string, but contains no entries", config.PROXY_EMPTY_LIST, value='","'),
+    _w(
+        r"invalid file:// proxy URL with non-path elements: (?P<value>\S+)",
+        config.NOT_A_URL,
+        advice="file:///…",
+    ),
+    _w(
+        r"GOPROXY list is not the empty string, but contains no entries", config.PROXY_EMPTY_LIST, value='","'
+    ),
     _w(rf"reading file:/\S*: (?:\S+ \S+: )?(?:{_FILE_GONE})", config.FOLDER_MISSING),
     _w(r"refusing to pass credentials to insecure URL:? (?P<value>\S+)", config.PASSWORD_OVER_HTTP),
     _w(r"(?P<value>\S+): insecure credentials", config.PASSWORD_OVER_HTTP),
     _w(r"http: no Host in request URL", config.ONE_SLASH),
     # GOSUMDB and toolchains
-    _w(r"download (?P<version>go1[\w.-]*).*checksum database disabled by GOSUMDB=off", toolchain.UNVERIFIABLE),
+    _w(
+        r"download (?P<version>go1[\w.-]*).*checksum database disabled by GOSUMDB=off", toolchain.UNVERIFIABLE
+    ),
     _w(r"checksum database disabled by GOSUMDB=off", toolchain.UNVERIFIABLE),
     _w(r"invalid GOSUMDB: too many fields", config.SUMDB_TOO_MANY),
     _w(
@@ -60,7 +70,11 @@ _TABLE = (
         r"|unknown verifier algorithm|invalid verifier hash",
         config.SUMDB_MALFORMED,
     ),
-    _w(r"download (?P<version>go1[\w.-]*)(?: for \S+)?: toolchain not available", toolchain.NOT_AVAILABLE, text="toolchain not available"),
+    _w(
+        r"download (?P<version>go1[\w.-]*)(?: for \S+)?: toolchain not available",
+        toolchain.NOT_AVAILABLE,
+        text="toolchain not available",
+    ),
     _w(r"toolchain not available", toolchain.NOT_AVAILABLE),
     _w(r"invalid toolchain: (?P<version>\S+) is a language version", toolchain.UNKNOWN),
     _w(r"invalid toolchain \"(?P<version>[^\"]*)\" in", toolchain.UNKNOWN),
@@ -79,15 +93,24 @@ _TABLE = (
     _w(r"does NOT match the one reported by the checksum server", checksum.DATABASE_MISMATCH),
     _w(r"does NOT match an earlier download recorded in go\.sum", checksum.GO_SUM_MISMATCH),
     _w(r"invalid signature for key (?P<host>[\w.-]+)", checksum.BAD_SIGNATURE),
-    _w(r"note has no verifiable signatures|verifier name or hash doesn't match|ambiguous signature", checksum.BAD_SIGNATURE),
-    _w(r"server misbehavior detected|security error: misbehaving server|checking tree#|invalid transparency proof", checksum.TREE_FORK),
+    _w(
+        r"note has no verifiable signatures|verifier name or hash doesn't match|ambiguous signature",
+        checksum.BAD_SIGNATURE,
+    ),
+    _w(
+        r"server misbehavior detected|security error: misbehaving server|checking tree#|invalid transparency proof",
+        checksum.TREE_FORK,
+    ),
     _w(
         r"(?P<text>malformed (?:tree )?note|malformed record data|downloaded inconsistent tile|cannot (?:validate|authenticate) record[^\n]*"
         r"|reading tree(?: note)?: [^\n]*|TileReader returned bad[^\n]*|unexpected (?:signature|line)[^\n]*)",
         checksum.BAD_ANSWER,
     ),
     _w(r"checksum missing from sumdb response", checksum.NOT_IN_DATABASE),
-    _w(r"missing go\.sum entr(?:y|ies)|updates to go\.sum needed|no checksum in go\.sum|is missing go\.sum", checksum.MISSING_GO_SUM),
+    _w(
+        r"missing go\.sum entr(?:y|ies)|updates to go\.sum needed|no checksum in go\.sum|is missing go\.sum",
+        checksum.MISSING_GO_SUM,
+    ),
     # vendor and flags
     _w(r"inconsistent vendoring in (?P<path>[^\n]+?):?$", config.INCONSISTENT_VENDORING),
     _w(
@@ -96,18 +119,48 @@ _TABLE = (
         value="-mod=vendor",
     ),
     _w(r"parsing \$GOFLAGS: (?P<why>[^\n]+)", config.FLAGS_VALUE),
-    _w(r"modules disabled by GO111MODULE=(?P<value>off)|unknown environment setting GO111MODULE=(?P<text>\S*)", config.MODULES_OFF),
+    _w(
+        r"modules disabled by GO111MODULE=(?P<value>off)|unknown environment setting GO111MODULE=(?P<text>\S*)",
+        config.MODULES_OFF,
+    ),
     # GOAUTH
-    _w(r"GOAUTH=(?P<command>[^\n]+?): (?:could not run command|cannot parse|exec|'git credential)", config.GOAUTH_FAILED),
-    _w(r"GOAUTH encountered (?:an empty command|errors|an error)|GOAUTH=\S+ (?:cannot be combined|dir method|encountered)", config.GOAUTH_FAILED, command="GOAUTH"),
+    _w(
+        r"GOAUTH=(?P<command>[^\n]+?): (?:could not run command|cannot parse|exec|'git credential)",
+        config.GOAUTH_FAILED,
+    ),
+    _w(
+        r"GOAUTH encountered (?:an empty command|errors|an error)|GOAUTH=\S+ (?:cannot be combined|dir method|encountered)",
+        config.GOAUTH_FAILED,
+        command="GOAUTH",
+    ),
     _w(r"cannot parse output of GOAUTH command (?P<command>\S+)", config.GOAUTH_FAILED),
     # folders
-    _w(r"(?:write|copy|mkdir|open|unzip|create) (?P<path>[^:\n]+): (?:write \S+: )?(?:no space left on device|There is not enough space|disk quota exceeded|磁盘空间不足|设备上没有空间)|no space left on device", cache.DISK_FULL, free="0"),
+    _w(
+        r"(?:write|copy|mkdir|open|unzip|create) (?P<path>[^:\n]+): (?:write \S+: )?(?:no space left on device|There is not enough space|disk quota exceeded|磁盘空间不足|设备上没有空间)|no space left on device",
+        cache.DISK_FULL,
+        free="0",
+    ),
     _w(r"(?P<path>/\S+|[A-Z]:\\[^:\n]+): read-only file system|read-only file system", cache.READ_ONLY_MOUNT),
-    _w(r"(?P<variable>GOMODCACHE|GOPATH) entry is relative; must be absolute path: \"(?P<value>[^\"]*)", cache.RELATIVE),
-    _w(r"(?:could not create module cache|failed to create cache directory|build cache is required|failed to initialize build cache)[^\n]*?(?:(?:mkdir|open|stat) (?P<path>[^:\n]+))?: (?P<why>[^:\n]+)$", cache.NOT_WRITABLE, variable="GOMODCACHE"),
-    _w(rf"{_CACHE}: (?P<why>permission denied|operation not permitted|Access is denied\.?|拒绝访问。?)", cache.NOT_WRITABLE, variable="GOMODCACHE"),
-    _w(r"module cache not found: neither GOMODCACHE nor GOPATH is set|missing \$GOPATH", cache.NOT_WRITABLE, variable="GOMODCACHE", why="GOPATH"),
+    _w(
+        r"(?P<variable>GOMODCACHE|GOPATH) entry is relative; must be absolute path: \"(?P<value>[^\"]*)",
+        cache.RELATIVE,
+    ),
+    _w(
+        r"(?:could not create module cache|failed to create cache directory|build cache is required|failed to initialize build cache)[^\n]*?(?:(?:mkdir|open|stat) (?P<path>[^:\n]+))?: (?P<why>[^:\n]+)$",
+        cache.NOT_WRITABLE,
+        variable="GOMODCACHE",
+    ),
+    _w(
+        rf"{_CACHE}: (?P<why>permission denied|operation not permitted|Access is denied\.?|拒绝访问。?)",
+        cache.NOT_WRITABLE,
+        variable="GOMODCACHE",
+    ),
+    _w(
+        r"module cache not found: neither GOMODCACHE nor GOPATH is set|missing \$GOPATH",
+        cache.NOT_WRITABLE,
+        variable="GOMODCACHE",
+        why="GOPATH",
+    ),
     # content
     _w(r"invalid response from proxy \"(?P<url>[^\"]*)\": invalid character '<' ", content.PORTAL),
     _w(r"invalid response from proxy \"(?P<url>[^\"]*)\": (?P<text>[^\n]+)", content.BAD_JSON),
@@ -125,7 +178,10 @@ _TABLE = (
         r"|uncompressed size of file[^\n]*|file path is not (?:clean|relative)|entry \"[^\"]*\" is both a file and a directory)",
         content.WRONG_PREFIX,
     ),
-    _w(r"parsing go\.mod:.*(?:unknown directive|unexpected|invalid|malformed)[^\n]*<(?:!doctype|html|head|\?xml|meta|body|title)", content.HTML_MOD),
+    _w(
+        r"parsing go\.mod:.*(?:unknown directive|unexpected|invalid|malformed)[^\n]*<(?:!doctype|html|head|\?xml|meta|body|title)",
+        content.HTML_MOD,
+    ),
     _w(r"parsing (?:go\.mod|\S+\.mod): (?P<text>[^\n]*(?:\n\s[^\n]+)?)", content.BAD_GO_MOD),
     _w(r"retracted by module author(?:: (?P<reason>[^\n]+))?", content.RETRACTED, Impact.NOTE),
     _w(r"(?:^|\s)module \S+ is deprecated: (?P<reason>[^\n]+)", content.DEPRECATED, Impact.NOTE),
@@ -137,10 +193,16 @@ _TABLE = (
         r"|can't decode XML|invalid subdirectory",
         vcs.NO_GO_IMPORT,
     ),
-    _w(r"exec: \"?(?P<program>git|hg|svn|bzr|fossil)\"?: executable file not found|missing (?P<text>\S+) command", vcs.PROGRAM_MISSING),
+    _w(
+        r"exec: \"?(?P<program>git|hg|svn|bzr|fossil)\"?: executable file not found|missing (?P<text>\S+) command",
+        vcs.PROGRAM_MISSING,
+    ),
     _w(r"(?P<text>insecure URL: \S+|uses insecure protocol)", vcs.INSECURE_REPOSITORY),
     _w(r"(?P<text>no matching versions for query[^\n]*)", status.NO_SUCH_VERSION),
-    _w(r"(?P<text>unknown revision[^\n]*|ambiguous revision[^\n]*|revision does not exist locally[^\n]*)", vcs.UNKNOWN_REVISION),
+    _w(
+        r"(?P<text>unknown revision[^\n]*|ambiguous revision[^\n]*|revision does not exist locally[^\n]*)",
+        vcs.UNKNOWN_REVISION,
+    ),
 )
 _REQUIREMENT = re.compile(
     r"invalid version: |invalid pseudo-version|does not contain package|no required module provides package"
@@ -189,7 +251,9 @@ def by_requirement(said: Said) -> Finding | None:
     text = said.text.partition("server response:")[0]
     if _REQUIREMENT.search(text) is None:
         return None
-    return find(config.NO_SUCH_REQUIREMENT, said, subject="go.mod", text=first_line(text.removeprefix("go: ")))
+    return find(
+        config.NO_SUCH_REQUIREMENT, said, subject="go.mod", text=first_line(text.removeprefix("go: "))
+    )
 
 
 def _entry_in_words(said: Said, source: str) -> Finding | None:
