@@ -42,3 +42,5 @@ LOCAL_TOOLCHAIN_IMAGE = Cause("MG-SYS-017", Phase.TOOLCHAIN, None, Severity.NOTE
 """An official container sets GOTOOLCHAIN=local in go.env."""
 HOSTS_FILE = Cause("MG-SYS-018", Phase.DNS, 3, Severity.WARNING, ("host", "address", "file", "line"))
 """The hosts file gives the name an address of its own."""
+CERT_FILE_EMPTY = Cause("MG-SYS-019", Phase.TLS, 6, Severity.WARNING, ("variable", "path"))
+"""SSL_CERT_FILE or SSL_CERT_DIR gives no certificate; those of the system are used all the same."""

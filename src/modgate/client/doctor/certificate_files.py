@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from modgate.client.causes import system
 from modgate.client.doctor.check import Check, Result
-from modgate.client.findings import Evidence, Finding, Impact, Severity
+from modgate.client.findings import Evidence, Finding, Impact
 from modgate.client.machine.host import System
 from modgate.client.machine.showing import safe
 from modgate.client.repair.plan import Repair
@@ -61,13 +61,13 @@ async def _run(scene: Scene) -> Result:
 
 def _missing(name: str, path: str, *, trusted: bool) -> Finding:
     """With certificates elsewhere go still trusts those, and only what the file should add is missing."""
+    cause = system.CERT_FILE_EMPTY if trusted else system.CERT_FILE_MISSING
     return Finding(
-        system.CERT_FILE_MISSING,
+        cause,
         {"variable": name, "path": safe(path)},
         impact=Impact.RISK if trusted else Impact.BLOCKS,
         subject=name,
         repair=Repair(commands=(f"unset {name}",)),
-        severity=Severity.WARNING if trusted else None,
     )
 
 

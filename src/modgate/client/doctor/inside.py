@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modgate.client.causes import system
-from modgate.client.findings import Evidence, Finding, Impact
+from modgate.client.findings import Evidence, Finding, Impact, Severity
 from modgate.client.machine.goproxy_words import split_list
 from modgate.client.machine.linuxnet import listens, loopback_port, nameservers
 from modgate.client.machine.showing import safe
@@ -36,7 +36,18 @@ def loopback_proxies(scene: Scene) -> tuple[Finding, ...]:
             continue
         proof = Evidence(raw=f"{name}={safe(value)}", source="/proc/net/tcp")
         shown = {"variable": name, "value": safe(value)}
-        found.append(Finding(system.CONTAINER_LOOPBACK, shown, evidence=(proof,), subject=name))
+        # Nothing listens: whether it should have been the host's port or just does not run, nobody can see.
+        found.append(
+            Finding(
+                system.CONTAINER_LOOPBACK,
+                shown,
+                impact=Impact.RISK,
+                confidence=0.5,
+                evidence=(proof,),
+                subject=name,
+                severity=Severity.WARNING,
+            )
+        )
     return tuple(found)
 
 
@@ -61,6 +72,7 @@ def lost_resolver(scene: Scene) -> tuple[Finding, ...]:
             system.CONTAINER_RESOLVER,
             {"nameserver": name},
             impact=Impact.BLOCKS,
+            confidence=0.8,
             evidence=(proof,),
             subject="/etc/resolv.conf",
         ),

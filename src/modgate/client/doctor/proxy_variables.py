@@ -50,7 +50,7 @@ async def _run(scene: Scene) -> Result:
 def _differ(upper: str, text: str, lower: str, other: str) -> Finding:
     first, second = f"{upper}={safe(text)}", f"{lower}={safe(other)}"
     proofs = (Evidence(raw=first), Evidence(raw=second))
-    values = {"upper": first, "lower": second}
+    values = {"upper": upper, "lower": lower}
     return Finding(proxy.CASE_DIFFERS, values, impact=Impact.RISK, evidence=proofs, subject=upper)
 
 

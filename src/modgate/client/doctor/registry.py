@@ -28,6 +28,7 @@ _FILES: tuple[str, ...] = (
     "proxy_variables",
     "certificate_files",
     # shells and containers
+    "shell_profiles",
     "container",
     "wsl",
     # editors

@@ -1,0 +1,273 @@
+"""Assignments in a shell's file, read without running anything.
+
+A file of a shell is a program and cannot be understood without running it; what is read here are the lines
+that people copy from articles: assignments, exports, includes. What stands in a block, behind `&&` or in a
+function is marked as conditional and not judged. A test that only asks whether a file exists, or whether this
+is bash or interactive, is taken as passed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modgate.client.machine.shell_files import Shell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Export", "Include", "Line", "Set", "Stop", "parse_file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """`name=value`. `value` is None where only the shell could tell it; `own` where it refers to itself."""
+
+    name: str
+    value: str | None
+    exported: bool = False
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A variable is exported (or taken back where `exported` is false) without a value."""
+
+    name: str
+    exported: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    """Another file is read here."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A shell that is not interactive reads no further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that a line does."""
+
+    number: int
+    does: Set | Export | Include | Stop
+    conditional: bool = False
+
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_OPENS = re.compile(r"(?:if|case|for|while|until|select|switch|begin|function)\b|.*\)\s*\{\s*$|\{\s*$")
+_CLOSES = re.compile(r"(?:fi|esac|done|end)\b|\}")
+_BENIGN = re.compile(
+    r"\s*(?:if\s+)?(?:\[\[?|test)\s+(?:!\s+)?(?:-[fresdn]|-z)\s+[\"']?[$~/\w{}.:-]+[\"']?\s*\]?\]?\s*;?\s*(?:then)?\s*$"
+)
+_INTERACTIVE = re.compile(r"\$-|PS1|status (?:--?)?is-interactive")
+_RETURN = re.compile(r"(?:&&|\|\||\)|;|then)\s*(?:return|exit)\b")
+_WORD = re.compile(r"""(?:[^\s'"\\;&|]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+""")
+
+
+def parse_file(text: str, shell: Shell, variables: Mapping[str, str]) -> tuple[Line, ...]:
+    """What the file does, line by line. `variables` are those known when it is read; they expand `$NAME`."""
+    return _Parser(shell, variables).parse(text)
+
+
+class _Parser:
+    def __init__(self, shell: Shell, variables: Mapping[str, str]) -> None:
+        self._shell = shell
+        self._known = dict(variables)
+        self._lines: list[Line] = []
+        self._blocks: list[bool] = []
+        self._all_exported = False
+        self._in_guard = False
+
+    def parse(self, text: str) -> tuple[Line, ...]:
+        number, pending, first = 0, "", 0
+        for raw in text.replace("\r\n", "\n").split("\n"):
+            number += 1
+            if not pending:
+                first = number
+            if raw.endswith("\\") and not raw.endswith("\\\\"):
+                pending += raw[:-1]
+                continue
+            line = _without_comment(pending + raw)
+            pending = ""
+            if line:
+                self._line(first, line)
+        return tuple(self._lines)
+
+    def _line(self, number: int, line: str) -> None:
+        guard = bool(_INTERACTIVE.search(line)) or self._in_guard
+        if guard and (_RETURN.search(line) or re.match(r"(?:\*\)\s*)?return\b", line)):
+            self._add(number, Stop(), conditional=False)
+        if re.match(r"case\s+\$-", line):
+            self._in_guard = True
+        if line.startswith("esac"):
+            self._in_guard = False
+        one_line = _OPENS.match(line) and re.search(r"\b(?:fi|done|esac|end)\s*;?$|;\s*\}$", line)
+        if _CLOSES.match(line) and self._blocks:
+            self._blocks.pop()
+        elif re.match(r"(?:else|elif)\b", line) and self._blocks:
+            self._blocks[-1] = True
+        elif _OPENS.match(line) and not one_line:
+            self._blocks.append(not (_BENIGN.match(line) or _INTERACTIVE.search(line)))
+            return
+        for command, judged in _commands(line, in_line_block=bool(one_line)):
+            self._command(number, command, conditional=any(self._blocks) or not judged)
+
+    def _add(self, number: int, does: Set | Export | Include | Stop, *, conditional: bool) -> None:
+        self._lines.append(Line(number, does, conditional))
+        if isinstance(does, Set) and does.value is not None and not conditional:
+            self._known[does.name] = does.value
+
+    def _command(self, number: int, command: str, *, conditional: bool) -> None:
+        words = _WORD.findall(command)
+        if not words:
+            return
+        match self._shell:
+            case Shell.FISH:
+                found = self._fish(words)
+            case Shell.POWERSHELL:
+                found = self._powershell(command)
+            case _:
+                found = self._posix(words)
+        for does in found:
+            self._add(number, does, conditional=conditional)
+
+    def _posix(self, words: list[str]) -> list[Set | Export | Include | Stop]:
+        if words[0] in {".", "source"} and len(words) > 1:
+            path = self._expanded(words[1])
+            return [Include(path)] if path else []
+        if words[:2] in (["set", "-a"], ["set", "-o"]) and words[-1] in {"-a", "allexport"}:
+            self._all_exported = True
+            return []
+        if words[0] == "setenv" and len(words) > 2:
+            return [self._set(words[1], words[2], exported=True)]
+        exported = self._all_exported
+        names = words
+        if words[0] in {"export", "declare", "typeset", "readonly", "local"}:
+            flags = "".join(word for word in words[1:] if word.startswith("-"))
+            exported = exported or words[0] == "export" or "x" in flags
+            names = [word for word in words[1:] if not word.startswith("-")]
+            if words[0] == "export" and "n" in flags:
+                return [Export(name, exported=False) for name in names]
+        elif not all(re.match(rf"{_NAME}\+?=", word) for word in words):
+            # `NAME=value program` sets it for that program alone.
+            return []
+        found: list[Set | Export | Include | Stop] = []
+        for word in names:
+            match = re.match(rf"({_NAME})(\+?)=(.*)\Z", word, re.DOTALL)
+            if match:
+                text = f"${match[1]}{match[3]}" if match[2] else match[3]
+                found.append(self._set(match[1], text, exported=exported))
+            elif exported and re.fullmatch(_NAME, word):
+                found.append(Export(word))
+        return found
+
+    def _fish(self, words: list[str]) -> list[Set | Export | Include | Stop]:
+        if words[0] in {"source", "."} and len(words) > 1:
+            path = self._expanded(words[1])
+            return [Include(path)] if path else []
+        if words[0] == "setenv" and len(words) > 2:
+            return [self._set(words[1], words[2], exported=True)]
+        if words[0] == "export":
+            return self._posix(words)
+        if words[0] != "set":
+            return []
+        flags = [word for word in words[1:] if word.startswith("-")]
+        rest = [word for word in words[1:] if not word.startswith("-")]
+        short = "".join(flag for flag in flags if not flag.startswith("--"))
+        if "e" in short or "--erase" in flags or "q" in short or len(rest) < 2:
+            return []
+        exported = "x" in short or "--export" in flags
+        return [self._set(rest[0], ":".join(rest[1:]), exported=exported)]
+
+    def _powershell(self, command: str) -> list[Set | Export | Include | Stop]:
+        match = re.match(rf"\$env:({_NAME})\s*\+?=\s*(.*?)\s*\Z", command, re.IGNORECASE)
+        if match is None:
+            match = re.match(
+                rf"\[(?:System\.)?Environment\]::SetEnvironmentVariable\(\s*['\"]({_NAME})['\"]\s*,\s*([^,)]*)",
+                command,
+                re.IGNORECASE,
+            )
+        if match:
+            value = match[2].strip()
+            plain = re.fullmatch(r"'([^']*)'|\"([^\"$`]*)\"", value)
+            text = (plain[1] or plain[2] or "") if plain else None
+            own = re.search(rf"\$env:{match[1]}\b", value, re.IGNORECASE) is not None
+            return [Set(match[1], text, exported=True, own=own)]
+        dotted = re.match(r"\.\s+['\"]?([^'\"$]+)['\"]?\s*\Z", command)
+        return [Include(dotted[1])] if dotted else []
+
+    def _set(self, name: str, text: str, *, exported: bool) -> Set:
+        own = re.search(rf"\$\{{?{name}\b", text) is not None
+        return Set(name, self._expanded(text), exported, own)
+
+    def _expanded(self, text: str) -> str | None:
+        """The value with quotes removed and known variables filled in; None where the shell is needed."""
+        out: list[str] = []
+        for piece in re.findall(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\.|[^'"\\]+""", text, re.DOTALL):
+            if piece.startswith("'"):
+                out.append(piece[1:-1])
+                continue
+            if piece.startswith("\\"):
+                out.append(piece[1:])
+                continue
+            body = piece[1:-1] if piece.startswith('"') else piece
+            if not piece.startswith('"') and not out and re.match(r"~(?:/|\Z)", body):
+                body = "$HOME" + body[1:]
+            if re.search(r"`|\$\(|\$\{[^}]*[^A-Za-z0-9_}]", body) or (
+                self._shell is Shell.FISH and not piece.startswith('"') and "(" in body
+            ):
+                return None
+            unknown = [
+                one or other
+                for one, other in re.findall(rf"\$(?:\{{({_NAME})\}}|({_NAME}))", body)
+                if (one or other) not in self._known
+            ]
+            if set(unknown) - {"PATH"}:
+                return None
+            out.append(re.sub(rf"\$(?:\{{({_NAME})\}}|({_NAME}))", self._value, body))
+        return "".join(out)
+
+    def _value(self, match: re.Match[str]) -> str:
+        name = match[1] or match[2]
+        return self._known.get(name, f"${name}")
+
+
+def _without_comment(line: str) -> str:
+    """The line without its comment and the spaces around it; a `#` within a word or quotes is none."""
+    quote = ""
+    for index, char in enumerate(line):
+        if quote:
+            if char == quote and (quote == "'" or line[index - 1] != "\\"):
+                quote = ""
+        elif char in "\"'" and (index == 0 or line[index - 1] != "\\"):
+            quote = char
+        elif char == "#" and (index == 0 or line[index - 1] in " \t;"):
+            return line[:index].strip()
+    return line.strip()
+
+
+def _commands(line: str, *, in_line_block: bool) -> list[tuple[str, bool]]:
+    """The commands of a line, each with whether it is certain to run."""
+    parts = re.split(r"""(;;?|&&|\|\||&(?=\s|$))(?=(?:[^"']|"[^"]*"|'[^']*')*$)""", line)
+    found: list[tuple[str, bool]] = []
+    certain = True
+    for index in range(0, len(parts), 2):
+        command = re.sub(r"\A(?:then|do|else)\s+", "", parts[index].strip())
+        joint = parts[index - 1] if index else ""
+        if joint == "&&":
+            certain = certain and bool(_BENIGN.match(parts[index - 2].strip()))
+        elif joint == "||":
+            certain = False
+        elif joint.startswith(";") and not in_line_block:
+            certain = True
+        elif joint.startswith(";") and index >= 2:
+            certain = certain and bool(_BENIGN.match(parts[0].strip()))
+        if command:
+            found.append((command, certain))
+    return found
