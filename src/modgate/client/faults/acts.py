@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import struct
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -102,8 +103,9 @@ class Scene:
         size = {} if reply.size is None else {"Content-Length": str(reply.size)}
         await self.head(reply.status, {"Content-Type": reply.kind, **size})
         try:
-            async for piece in reply.pieces:
-                await (self.drip(piece, rate) if rate else self.write(piece))
+            async with aclosing(reply.pieces):
+                async for piece in reply.pieces:
+                    await (self.drip(piece, rate) if rate else self.write(piece))
         except Unavailable:
             self.writer.transport.abort()
 
@@ -216,11 +218,12 @@ async def _half(scene: Scene) -> bool:
         return True
     await scene.head(200, {"Content-Type": reply.kind, "Content-Length": str(size)})
     left = size // 2
-    async for piece in reply.pieces:
-        await scene.write(piece[:left])
-        left -= len(piece[:left])
-        if not left:
-            break
+    async with aclosing(reply.pieces):
+        async for piece in reply.pieces:
+            await scene.write(piece[:left])
+            left -= len(piece[:left])
+            if not left:
+                break
     return True
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator  # noqa: TC003  the type of a dataclass field
+from collections.abc import AsyncGenerator  # noqa: TC003  the type of a dataclass field
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -55,7 +55,7 @@ class Reply:
     status: int
     kind: str
     size: int | None
-    pieces: AsyncIterator[bytes]
+    pieces: AsyncGenerator[bytes, None]
 
     @classmethod
     def of(cls, status: int, kind: str, body: bytes) -> Self:
@@ -167,12 +167,12 @@ def _type(path: str) -> str:
     return _TYPES.get(endpoint_of(path), "text/plain; charset=utf-8")
 
 
-async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+async def _pieces(body: bytes) -> AsyncGenerator[bytes, None]:
     for start in range(0, len(body), _PIECE):
         yield body[start : start + _PIECE]
 
 
-async def _upstream_pieces(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+async def _upstream_pieces(answer: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
     try:
         async for piece in answer.content.iter_chunked(_PIECE):
             yield piece

@@ -15,6 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from modgate.client.faults.acts import Act, Asked, Scene, perform, reset
 from modgate.client.faults.kinds import FAULTS, OK, FaultSpec, Means, endpoint_of, parse_fault
@@ -108,6 +109,7 @@ class FaultServer:
         self._closed_ports: dict[str, socket.socket] = {}
         self._ports: dict[str, int] = {}
         self._busy: set[asyncio.Task[None]] = set()
+        self._writers: WeakSet[asyncio.StreamWriter] = WeakSet()
         self._counts: dict[str, int] = {}
         self._spared = 0
 
@@ -160,6 +162,10 @@ class FaultServer:
             task.cancel()
         if self._busy:
             await asyncio.gather(*self._busy, return_exceptions=True)
+        for writer in list(self._writers):
+            writer.transport.abort()
+        # An aborted transport lets go of its socket in the next round of the loop.
+        await asyncio.sleep(0)
         for content in (self._content, *self._own.values()):
             await content.close()
 
@@ -211,11 +217,13 @@ class FaultServer:
         task.add_done_callback(self._busy.discard)
 
     def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
         self._spawn(self._one(reader, writer))
 
     async def _break_handshake(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, spec: FaultSpec
     ) -> None:
+        self._writers.add(writer)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             await reader.read(_MOST_HEAD)
             self._seen(Served(self._clock(), spec, "", "", spec.fault.name, 0))

@@ -18,6 +18,7 @@ import dataclasses
 import secrets
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
+from weakref import WeakSet
 
 import aiohttp
 from yarl import URL
@@ -100,6 +101,7 @@ class Tap:
         self._server: asyncio.Server | None = None
         self._session: aiohttp.ClientSession | None = None
         self._busy: set[asyncio.Task[None]] = set()
+        self._writers: WeakSet[asyncio.StreamWriter] = WeakSet()
         self.seen: list[Tapped] = []
 
     @property
@@ -171,6 +173,9 @@ class Tap:
             task.cancel()
         if self._busy:
             await asyncio.gather(*self._busy, return_exceptions=True)
+        for writer in list(self._writers):
+            writer.transport.abort()
+        await asyncio.sleep(0)
         if self._session is not None:
             await self._session.close()
 
@@ -181,6 +186,7 @@ class Tap:
         return f"{self._origin}/{self._secret}/{index}"
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
         task = asyncio.get_running_loop().create_task(self._connection(reader, writer))
         self._busy.add(task)
         task.add_done_callback(self._busy.discard)

@@ -1,0 +1,123 @@
+"""`modgate chain` as a person runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+
+from modgate.client.faults.content import DrillContent
+from modgate.client.faults.kinds import parse_fault
+from modgate.client.faults.server import FaultServer
+
+COMMAND = [sys.executable, "-m", "modgate", "chain"]
+MODULE = "example.com/modgate/drill@v1.0.0"
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, go_command: str) -> None:
+    monkeypatch.setenv("GOENV", str(tmp_path / "env"))
+    monkeypatch.setenv("PATH", f"{Path(go_command).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in ("GOPROXY", "GOPRIVATE", "GONOPROXY", "GOFLAGS", "LC_ALL", "LANG", "MODGATE_LANG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def _run(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *args], capture_output=True, text=True, timeout=60, check=False)
+
+
+def _json(*args: str) -> tuple[int, Any]:
+    ran = _run(*args, "--json")
+    return ran.returncode, json.loads(ran.stdout)
+
+
+def test_the_rules_of_a_chain_are_told_without_asking_anybody() -> None:
+    code, told = _json("https://a.example,https://b.example|direct")
+    assert code == 0
+    moves = [entry["moves"] for entry in told["entries"]]
+    assert moves[0]["absent"] == moves[1]["status"] == "falls"
+    assert moves[0]["status"] == "stops"
+    assert moves[0]["silent"] == "waits"
+    assert moves[2] is None
+    assert told["predicted"] is None
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_what_is_shown_fits_eighty_columns(lang: str) -> None:
+    shown = _run("https://a.example,https://b.example|direct", "--lang", lang).stdout
+    assert max(cell_len(line) for line in shown.splitlines()) <= 80
+
+
+def test_without_a_chain_the_one_of_go_env_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("GOPROXY=https://corp.example|direct\n")
+    _, told = _json()
+    assert told["chain"] == "https://corp.example|direct"
+
+
+def test_a_slip_in_the_chain_is_named_and_fails() -> None:
+    code, told = _json("https://a.example;direct")
+    assert code == 1
+    assert told["lint"][0]["id"] == "MG-CFG-003"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["https://a.example", "x"],
+        ["https://a.example", "example.com/x"],
+        ["https://a.example", "--fault", "2=404"],
+    ],
+)
+def test_a_slip_on_the_command_line_is_told_apart(arguments: list[str]) -> None:
+    assert _run(*arguments).returncode == 2
+
+
+def test_a_rehearsal_shows_what_was_predicted_and_what_go_did() -> None:
+    code, told = _json(
+        "https://a.example,https://b.example|direct", "--fault", "1=404:zip", "--fault", "b.ex=ok"
+    )
+    assert code == 0
+    assert told["agrees"] is True
+    assert told["observed"]["asked"] == {"info": [1], "mod": [1], "zip": [1, 2]}
+
+
+def test_a_rehearsal_with_direct_at_its_end_leaves_the_machine_alone() -> None:
+    code, told = _json("https://a.example|direct", "--fault", "1=503")
+    assert code == 1
+    assert told["agrees"] is True
+    assert told["observed"]["reported"] == 2
+    assert "127.0.0.1" in told["observed"]["error"]
+
+
+def test_a_rehearsed_silence_is_ended_and_called_so() -> None:
+    code, told = _json("https://a.example|https://b.example", "--fault", "1=stall:mod")
+    assert code == 1
+    assert told["observed"]["waits"] is True
+    assert told["agrees"] is True
+
+
+async def test_a_real_chain_is_asked_and_told_which_entry_go_would_use() -> None:
+    async with FaultServer(DrillContent(), clock=time.monotonic) as server:
+        absent, good = [await server.url(parse_fault(name)) for name in ("410", "ok")]
+        code, told = await asyncio.to_thread(_json, f"{absent},{good}", MODULE)
+        assert code == 0
+        assert [walk["used"] for walk in told["predicted"]["walks"]] == [2, 2, 2]
+        code, told = await asyncio.to_thread(_json, f"{absent},{good}", MODULE, "--fault", "2=html:info")
+    assert code == 1
+    assert told["agrees"] is True
+    assert told["observed"]["reported"] == 2
+
+
+def test_credentials_of_the_chain_are_shown_nowhere() -> None:
+    for arguments in ([], ["--json"], ["--fault", "1=403"]):
+        ran = _run("https://me:hunter2@a.example,https://b.example", *arguments)
+        assert "hunter2" not in ran.stdout + ran.stderr
