@@ -121,7 +121,7 @@ def _summary(found: object) -> Summary | None:
     values = {field.name: found.get(field.name) for field in fields(Summary)}
     if not all(isinstance(value, int | float) and 0 <= value < _MOST for value in values.values()):
         return None
-    return Summary(**values) if values["n"] else None  # type: ignore[arg-type]  numbers, as checked
+    return Summary(**values) if values["n"] else None  # type: ignore[arg-type]
 
 
 def _at(found: Any, *path: str) -> Any:
