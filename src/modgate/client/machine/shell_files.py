@@ -8,6 +8,7 @@ not; a desktop editor asks `$SHELL -ilc` on both.
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -130,8 +131,8 @@ def assignment_line(shell: Shell, name: str, value: str) -> str:
         quoted = value.replace("'", "''")
         return f"$env:{name} = '{quoted}'"
     if shell is Shell.FISH:
-        quoted = value.replace("\\", "\\\\").replace("'", "\\'")
-        return f"set -gx {name} '{quoted}'"
+        quoted = re.sub(r'(["\\$])', r"\\\1", value)
+        return f'set -gx {name} "{quoted}"'
     quoted = value.replace("'", "'\\''")
     return f"export {name}='{quoted}'"
 

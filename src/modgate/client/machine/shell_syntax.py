@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from modgate.client.machine.shell_files import Shell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
 __all__ = ["Export", "Include", "Line", "Set", "Stop", "parse_file"]
 
@@ -67,24 +67,31 @@ _BENIGN = re.compile(
 )
 _INTERACTIVE = re.compile(r"\$-|PS1|status (?:--?)?is-interactive")
 _RETURN = re.compile(r"(?:&&|\|\||\)|;|then)\s*(?:return|exit)\b")
+_REFERENCE = re.compile(rf"\\([\"\\$`])|\$(?:\{{({_NAME})\}}|({_NAME}))")
+_FUNCTION = re.compile(r"(?:function\s+)?[\w-]+\s*\(\)\s*\{\s*|function\s+[\w-]+\s*\{\s*")
+_ARM = re.compile(r"\A\(?[^\s()'\"=]+\)\s+")
 _WORD = re.compile(r"""(?:[^\s'"\\;&|]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+""")
 
 
-def parse_file(text: str, shell: Shell, variables: Mapping[str, str]) -> tuple[Line, ...]:
-    """What the file does, line by line. `variables` are those known when it is read; they expand `$NAME`."""
+def parse_file(text: str, shell: Shell, variables: dict[str, str]) -> Iterator[Line]:
+    """What the file does, line by line, as it is asked for.
+
+    `variables` are those known so far; they expand `$NAME`. What the file sets is added, and what the caller
+    adds between two lines (from an include) counts for the next.
+    """
     return _Parser(shell, variables).parse(text)
 
 
 class _Parser:
-    def __init__(self, shell: Shell, variables: Mapping[str, str]) -> None:
+    def __init__(self, shell: Shell, variables: dict[str, str]) -> None:
         self._shell = shell
-        self._known = dict(variables)
+        self._known = variables
         self._lines: list[Line] = []
         self._blocks: list[bool] = []
         self._all_exported = False
         self._in_guard = False
 
-    def parse(self, text: str) -> tuple[Line, ...]:
+    def parse(self, text: str) -> Iterator[Line]:
         number, pending, first = 0, "", 0
         for raw in text.replace("\r\n", "\n").split("\n"):
             number += 1
@@ -96,13 +103,16 @@ class _Parser:
             line = _without_comment(pending + raw)
             pending = ""
             if line:
-                self._line(first, line)
-        return tuple(self._lines)
+                for _ in self._line(first, line):
+                    yield from self._lines
+                    self._lines.clear()
 
-    def _line(self, number: int, line: str) -> None:
+    def _line(self, number: int, line: str) -> Iterator[None]:
+        """Stops after each command, so that an include is read before the next one."""
         guard = bool(_INTERACTIVE.search(line)) or self._in_guard
         if guard and (_RETURN.search(line) or re.match(r"(?:\*\)\s*)?return\b", line)):
             self._add(number, Stop(), conditional=False)
+            yield
         if re.match(r"case\s+\$-", line):
             self._in_guard = True
         if line.startswith("esac"):
@@ -117,6 +127,7 @@ class _Parser:
             return
         for command, judged in _commands(line, in_line_block=bool(one_line)):
             self._command(number, command, conditional=any(self._blocks) or not judged)
+            yield
 
     def _add(self, number: int, does: Set | Export | Include | Stop, *, conditional: bool) -> None:
         self._lines.append(Line(number, does, conditional))
@@ -195,8 +206,8 @@ class _Parser:
             )
         if match:
             value = match[2].strip()
-            plain = re.fullmatch(r"'([^']*)'|\"([^\"$`]*)\"", value)
-            text = (plain[1] or plain[2] or "") if plain else None
+            plain = re.fullmatch(r"'((?:[^']|'')*)'|\"([^\"$`]*)\"", value)
+            text = ((plain[1] or "").replace("''", "'") or plain[2] or "") if plain else None
             own = re.search(rf"\$env:{match[1]}\b", value, re.IGNORECASE) is not None
             return [Set(match[1], text, exported=True, own=own)]
         dotted = re.match(r"\.\s+['\"]?([^'\"$]+)['\"]?\s*\Z", command)
@@ -219,23 +230,19 @@ class _Parser:
             body = piece[1:-1] if piece.startswith('"') else piece
             if not piece.startswith('"') and not out and re.match(r"~(?:/|\Z)", body):
                 body = "$HOME" + body[1:]
-            if re.search(r"`|\$\(|\$\{[^}]*[^A-Za-z0-9_}]", body) or (
+            if re.search(r"(?<!\\)(?:`|\$\(|\$\{[^}]*[^A-Za-z0-9_}])", body) or (
                 self._shell is Shell.FISH and not piece.startswith('"') and "(" in body
             ):
                 return None
-            unknown = [
-                one or other
-                for one, other in re.findall(rf"\$(?:\{{({_NAME})\}}|({_NAME}))", body)
-                if (one or other) not in self._known
-            ]
-            if set(unknown) - {"PATH"}:
+            named = [one or other for _, one, other in _REFERENCE.findall(body) if one or other]
+            if {name for name in named if name not in self._known} - {"PATH"}:
                 return None
-            out.append(re.sub(rf"\$(?:\{{({_NAME})\}}|({_NAME}))", self._value, body))
+            out.append(_REFERENCE.sub(self._value, body))
         return "".join(out)
 
     def _value(self, match: re.Match[str]) -> str:
-        name = match[1] or match[2]
-        return self._known.get(name, f"${name}")
+        name = match[2] or match[3]
+        return self._known.get(name, f"${name}") if name else match[1]
 
 
 def _without_comment(line: str) -> str:
@@ -256,9 +263,12 @@ def _commands(line: str, *, in_line_block: bool) -> list[tuple[str, bool]]:
     """The commands of a line, each with whether it is certain to run."""
     parts = re.split(r"""(;;?|&&|\|\||&(?=\s|$))(?=(?:[^"']|"[^"]*"|'[^']*')*$)""", line)
     found: list[tuple[str, bool]] = []
-    certain = True
+    function = _FUNCTION.match(line)
+    certain = function is None
+    if function:
+        parts[0] = parts[0][function.end() :]
     for index in range(0, len(parts), 2):
-        command = re.sub(r"\A(?:then|do|else)\s+", "", parts[index].strip())
+        command = _ARM.sub("", re.sub(r"\A(?:then|do|else)\s+", "", parts[index].strip()), count=1)
         joint = parts[index - 1] if index else ""
         if joint == "&&":
             certain = certain and bool(_BENIGN.match(parts[index - 2].strip()))
