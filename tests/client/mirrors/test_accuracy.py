@@ -1,0 +1,23 @@
+"""Each set quality of each of five mirrors is measured within 10 %: the long form, with timing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.mirrors import EXPECTED, measure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.long
+async def test_every_quality_is_measured_within_a_tenth(tmp_path: Path) -> None:
+    order, figures = await measure(30, tmp_path)
+    for figure in figures:
+        print(
+            f"{figure.mirror:12} {figure.what:16} {figure.set:12.4f} {figure.measured:12.4f} {figure.error:6.1%}"
+        )
+    assert order == EXPECTED
+    assert [figure for figure in figures if not figure.good] == []
