@@ -3,6 +3,8 @@
 The texts are those of Go's sources with other hosts and modules; none of them comes from a recorded sample.
 """
 
+# ruff: noqa: E501  texts of other programs stand on a line each
+
 from __future__ import annotations
 
 import re
@@ -161,7 +163,7 @@ VOCABULARY: tuple[tuple[str, str, int | None], ...] = (
     (MOD + "verifying module: invalid GOSUMDB: malformed verifier id", "config", 22),
     (MOD + "verifying module: invalid GOSUMDB: too many fields", "config", 22),
     ('go: invalid GOTOOLCHAIN "1.31"', "config", None),
-    ('go: parsing $GOFLAGS: unknown flag -x', "config", None),
+    ("go: parsing $GOFLAGS: unknown flag -x", "config", None),
     ("go: modules disabled by GO111MODULE=off; see 'go help modules'", "config", None),
     ("go: inconsistent vendoring in /src/app:\n\tgit.example/team/lib@v0.4.1: is explicitly required", "config", None),
     ("main.go:3:8: cannot find module providing package git.example/x: import lookup disabled by -mod=vendor", "config", None),

@@ -20,13 +20,13 @@ from modgate.client.golog.goenv import EnvSeen
 from modgate.client.golog.judge import judge, judge_request
 from modgate.client.golog.making import find
 from modgate.client.golog.prefixes import bare
-from modgate.client.golog.said import Said
 from modgate.client.golog.symptoms import Symptoms, Tier
 from modgate.client.golog.values import bogus, fault_in_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from modgate.client.golog.said import Said
     from modgate.client.requests import SeenRequest
     from modgate.messages import Message
 
@@ -151,7 +151,7 @@ class Analyser:
         if _JSON_OUTPUT.match(text):
             log.kinds.add("json")
             return
-        if "GOPROXY=" in text and log.editor.command(text, number) or "could not import " in text:
+        if ("GOPROXY=" in text and log.editor.command(text, number)) or "could not import " in text:
             log.kinds.add("editor")
             self._inner(log.editor.text(text, number), number)
             return

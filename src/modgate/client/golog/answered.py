@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["by_status", "pattern_for"]
 
 _PRIVATE = re.compile(
-    r"could not read (?:Username|Password)|terminal prompts disabled|Authentication failed|Permission denied \(publickey"
+    r"could not read (?:Username|Password)|terminal prompts disabled|Authentication failed"
+    r"|Permission denied \(publickey"
     r"|Host key verification failed|private repository|see https://golang\.org/doc/faq#git_https"
 )
 _NO_VERSION = re.compile(
-    r"unknown revision|invalid version|no matching versions|malformed module path|not a valid module|does not exist in"
+    r"unknown revision|invalid version|no matching versions|malformed module path|not a valid module"
+    r"|does not exist in"
     r"|repository .{0,200}not found",
     re.IGNORECASE,
 )
@@ -39,14 +41,14 @@ def by_status(said: Said) -> Finding | None:
     text = (
         first_line(said.response) or f"{code} {first_line(said.core).removeprefix(str(code)).strip()}".strip()
     )
-    shown = {"text": text, "status": str(code)}
+    number = str(code)
     if said.doing is Doing.DATABASE:
         if code in _ABSENT and (said.url is None or said.url.endpoint in {"sumdb-lookup", "other"}):
-            return find(checksum.NOT_IN_DATABASE, said, subject=said.name, **shown)
-        return find(checksum.DATABASE_STATUS, said, **shown)
+            return find(checksum.NOT_IN_DATABASE, said, subject=said.name, text=text, status=number)
+        return find(checksum.DATABASE_STATUS, said, text=text, status=number)
     if said.doing is Doing.TOOLCHAIN:
         cause = toolchain.NOT_AVAILABLE if code in _ABSENT else toolchain.UNREACHABLE
-        return find(cause, said, **shown)
+        return find(cause, said, text=text, status=number)
     if said.doing is Doing.GO_IMPORT:
         answer = text if text.startswith(str(code)) else f"{code}: {text}"
         return find(vcs.NO_GO_IMPORT, said, text=answer, subject=said.module)
@@ -64,7 +66,7 @@ def by_status(said: Said) -> Finding | None:
         451: status.LEGAL,
     }
     cause = known.get(code) or (status.SERVER_ERROR if code >= 500 else status.OTHER)
-    return find(cause, said, **shown)
+    return find(cause, said, text=text, status=number)
 
 
 def _absent(said: Said, code: int, text: str) -> Finding:

@@ -129,7 +129,7 @@ def _requests(requests: Sequence[SeenRequest], say: Catalogue, *, verbose: bool)
         table.add_column("", no_wrap=True, width=_BAR)
     for request in chosen:
         bad = request.phase is not Phase.OK
-        cells = [
+        cells: list[Text | str] = [
             Text("✗" if bad else "✓", "red" if bad else "green"),
             request.endpoint.removeprefix("sumdb-"),
         ]
@@ -142,17 +142,13 @@ def _requests(requests: Sequence[SeenRequest], say: Catalogue, *, verbose: bool)
             cells.append(Text(scale.bar(request), "red" if bad else "cyan"))
         table.add_row(*cells)
     yield table
-    hidden = [request for request in requests if request not in chosen] if len(requests) < 5000 else None
-    left = len(requests) - len(chosen)
-    bad = (
-        sum(request.phase is not Phase.OK for request in hidden)
-        if hidden is not None
-        else max(0, len(failed) - _ROWS)
-    )
-    if bad:
-        yield Text(say("log.table.more_failed", count=bad), "dim")
-    if left - bad > 0:
-        yield Text(say("log.table.more", count=left - bad), "dim")
+    shown = sum(request.phase is not Phase.OK for request in chosen)
+    for key, count in (
+        ("more_failed", len(failed) - shown),
+        ("more", len(requests) - len(failed) - (len(chosen) - shown)),
+    ):
+        if count > 0:
+            yield Text(say(f"log.table.{key}", count=count), "dim")
 
 
 def _chosen(requests: Sequence[SeenRequest], failed: Sequence[SeenRequest]) -> list[SeenRequest]:

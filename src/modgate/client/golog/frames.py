@@ -6,6 +6,8 @@ exact; `http2debug=1` does not, and streams are then matched in the order of the
 net/http/h2_bundle.go.
 """
 
+# ruff: noqa: E501  texts of other programs stand on a line each
+
 from __future__ import annotations
 
 import re
@@ -63,12 +65,12 @@ class Frames:
             self._encoding(found["name"], found["value"], number)
         elif found := _FRAMER.match(line):
             self._framed = True
-            self._frame(found["conn"], found, number, wrote=found["way"] == "wrote")
+            self._frame(found["conn"], found, wrote=found["way"] == "wrote")
         elif found := _TRANSPORT.match(line):
             if found["kind"] == "GOAWAY":
                 self.goaway = line
             if not self._framed:
-                self._frame("", found, number, wrote=False)
+                self._frame("", found, wrote=False)
         elif found := _DECODED.match(line):
             if self._reading is not None and found["name"] == "content-length" and found["value"].isdigit():
                 self._reading.announced = int(found["value"])
@@ -93,7 +95,7 @@ class Frames:
             self._fields = {}
             del self._asked[:-64]
 
-    def _frame(self, conn: str, found: re.Match[str], number: int, *, wrote: bool) -> None:
+    def _frame(self, conn: str, found: re.Match[str], *, wrote: bool) -> None:
         if found["stream"] is None:
             return
         key = (conn, int(found["stream"]))

@@ -20,7 +20,21 @@ if TYPE_CHECKING:
 
 __all__ = ["EnvSeen"]
 
-_NAMES = "GOPROXY|GOSUMDB|GOPRIVATE|GONOPROXY|GONOSUMDB|GOINSECURE|GOFLAGS|GOTOOLCHAIN|GO111MODULE|GOAUTH|GOENV|GOVCS|GOMODCACHE"
+_NAMES = "|".join(
+    (
+        *(
+            "GOPROXY",
+            "GOSUMDB",
+            "GOPRIVATE",
+            "GONOPROXY",
+            "GONOSUMDB",
+            "GOINSECURE",
+            "GOFLAGS",
+            "GOTOOLCHAIN",
+        ),
+        *("GO111MODULE", "GOAUTH", "GOENV", "GOVCS", "GOMODCACHE"),
+    )
+)
 _SHELL = re.compile(rf"(?:export |set |\$env:)?(?P<name>{_NAMES})=(?P<value>.*)", re.DOTALL)
 _JSON = re.compile(rf'\s*"(?P<name>{_NAMES})": (?P<value>"(?:[^"\\]|\\.)*"),?')
 

@@ -5,6 +5,8 @@ of `-x`, blank lines. Only what go itself can have written is looked at: an appl
 connection refused` in the same log is none of our business.
 """
 
+# ruff: noqa: E501  texts of other programs stand on a line each
+
 from __future__ import annotations
 
 import json

@@ -116,7 +116,7 @@ def on_the_way(said: Said, trouble: Trouble, *, in_body: bool, answered: Contain
 
 
 def _ended(said: Said, trouble: Trouble, host: str, answered: Container[str]) -> Finding:
-    """A connection that was reset or closed before the head: in the handshake, unless TLS has stood before."""
+    """Reset or closed before the head: in the handshake, unless TLS has stood with this host before."""
     reset = trouble.kind is Kind.RESET
     if said.url is not None and said.url.scheme == "https":
         if host not in answered:
@@ -146,6 +146,10 @@ def _at_proxy(cause: Cause, said: Said, trouble: Trouble) -> Finding:
         value=trouble.detail,
         source=variable,
     )
+
+
+def _first(*names: str) -> str:
+    return next((name for name in names if name), "")
 
 
 def _host_of(url: str) -> str:

@@ -35,7 +35,7 @@ _PREFIXES = re.compile(
             r"\[[\w ./-]{1,60}\] {1,4}[|>❯] {0,4}",
             # GitHub's own marks
             r"##\[(?:error|warning|debug|group|command)\]|::(?:error|warning|debug)(?: [^:]*)?::",
-            # nanosecond clocks of kubectl logs --timestamps come as dates; journald: Nov 23 10:11:12 host unit[1]:
+            # journald: Nov 23 10:11:12 host unit[1]:
             r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [\w.@-]+(?:\[\d+\])?: ",
         )
     )

@@ -6,6 +6,8 @@ asks the checksum database is the database's matter, not the mirror's. Sources: 
 modload, toolchain, web/api.go (HTTPError), golang.org/x/mod/module (ModuleError).
 """
 
+# ruff: noqa: E501  texts of other programs stand on a line each
+
 from __future__ import annotations
 
 import re

@@ -77,7 +77,7 @@ def _path_target(url: str, scheme: str, host: str, rest: str) -> Target:
         return Target(url, scheme, host, root, f"{host}{path}".rstrip("/"), endpoint="go-import")
     if database := _SUMDB.search(path):
         base = root + path[: database.start()]
-        return _database(url, scheme, host, base, database["name"], database["rest"])
+        return _database(url, scheme, host, base, name=database["name"], rest=database["rest"])
     before, versions, file = path.rpartition("/@v/")
     if versions:
         base, module = _split(before)
@@ -90,11 +90,11 @@ def _path_target(url: str, scheme: str, host: str, rest: str) -> Target:
         base, module = _split(path.removesuffix("/@latest"))
         return Target(url, scheme, host, root + base, module, endpoint="latest")
     if host and (database := _DIRECT_SUMDB.fullmatch(path)):
-        return _database(url, scheme, host, root, host, database["rest"])
+        return _database(url, scheme, host, root, name=host, rest=database["rest"])
     return Target(url, scheme, host, root)
 
 
-def _database(url: str, scheme: str, host: str, base: str, name: str, rest: str) -> Target:
+def _database(url: str, scheme: str, host: str, base: str, *, name: str, rest: str) -> Target:
     kind, _, what = rest.partition("/")
     module = version = ""
     if kind == "lookup":

@@ -8,6 +8,8 @@ read by its grammar, and the innermost text is looked up in a table of what syst
 net/http/h2_bundle.go, net/http/socks_bundle.go.
 """
 
+# ruff: noqa: E501  texts of other programs stand on a line each
+
 from __future__ import annotations
 
 import re
@@ -199,7 +201,7 @@ def _proxy(first: str, text: str) -> Trouble | None:
     return Trouble(Kind.PROXY_UNREACHABLE, line, address=address, detail=address)
 
 
-def _socks(first: str, text: str) -> Trouble | None:
+def _socks(_first: str, text: str) -> Trouble | None:
     found = re.search(rf"socks connect tcp (?P<proxy>{_ADDRESS})->(?P<to>\S+?): (?P<why>.+)", text)
     if found is None:
         return None
@@ -252,7 +254,7 @@ def _dates(first: str, text: str) -> Trouble:
     return Trouble(Kind.NOT_YET_VALID if slow else Kind.EXPIRED, first, detail=detail)
 
 
-def _tls(first: str, text: str) -> Trouble | None:
+def _tls(first: str, _text: str) -> Trouble | None:
     if "TLS handshake timeout" in first:
         return Trouble(Kind.TLS_TIMEOUT, first)
     if (
@@ -297,7 +299,7 @@ def _dns(first: str, text: str) -> Trouble | None:
     return Trouble(kind, why, host=host, server=server)
 
 
-def _dial(first: str, text: str) -> Trouble | None:
+def _dial(_first: str, text: str) -> Trouble | None:
     found = _DIAL.search(text)
     if found is None:
         return None
@@ -321,7 +323,7 @@ def _dial(first: str, text: str) -> Trouble | None:
     return Trouble(Kind.NO_ROUTE if address else Kind.OTHER, words, address=address)
 
 
-def _http2(first: str, text: str) -> Trouble | None:
+def _http2(first: str, _text: str) -> Trouble | None:
     if "GOAWAY" in first or "graceful shutdown" in first:
         return Trouble(Kind.GOAWAY, first)
     if re.search(
@@ -335,7 +337,7 @@ def _http2(first: str, text: str) -> Trouble | None:
     return None
 
 
-def _http(first: str, text: str) -> Trouble | None:
+def _http(first: str, _text: str) -> Trouble | None:
     if found := re.search(
         r"malformed HTTP (?:response|status code|version|header)[^\"]*(?P<said>\"(?:[^\"\\]|\\.)*\")?", first
     ):

@@ -175,7 +175,7 @@ def _editor(log: Log) -> None:
         found = find(config.PROXY_OFF, source=f"{log.name}:{number}", confidence=0.9, subject="GOPROXY")
         log.symptoms.add(found, Tier.FINAL, proof)
     elif imports:
-        package, where = next(iter(imports.items()))
+        package = next(iter(imports))
         found = find(editor.IMPORT_HIDDEN, confidence=0.6, subject="gopls", package=package)
         log.symptoms.add(found, Tier.CASCADE, [*list(imports.values())[:3]])
 

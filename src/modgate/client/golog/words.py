@@ -5,6 +5,8 @@ is taken, so what is narrower stands first. Sources: every error text of cmd/go/
 toolchain,gover,web,vcs,auth,base} and golang.org/x/mod/{sumdb,zip,module,modfile} that a download can meet.
 """
 
+# ruff: noqa: E501  texts of other programs stand on a line each
+
 from __future__ import annotations
 
 import re
