@@ -151,7 +151,7 @@ class repository_host:  # noqa: N801  used as a function: it makes an app
         module = "/".join(path.strip("/").split("/")[:2])
         tag = (
             f'<meta name="go-import" content="{self.host}/{module} git https://{self.host}/{module}.git">'
-            if self.imports and "go-get=1" in query
+            if self.imports and "go-get=1" in query and module.count("/") == 1 and not path.endswith(".git")
             else ""
         )
         text = f"<!doctype html><html><head><title>{module}</title>{tag}</head><body>Sign in</body></html>\n"

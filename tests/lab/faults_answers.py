@@ -80,7 +80,7 @@ def portal_answers_everything(lab: Internet) -> None:
 
 @stage(18, "MG-CNT-001", "MG-CNT-009", phase="content")
 def portal_on_a_plain_proxy(lab: Internet) -> None:
-    lab.machine.settings["GOPROXY"] = f"http://{MIRROR}|direct"
+    lab.machine.settings["GOPROXY"] = f"http://{MIRROR}"
     lab.web.sites[MIRROR].app = sign_in
 
 

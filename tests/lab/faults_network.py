@@ -129,7 +129,7 @@ def proxy_is_none(lab: Internet) -> None:
 
 @stage(10, "MG-PRX-005", phase="proxy")
 def proxy_malformed(lab: Internet) -> None:
-    lab.machine.environ["HTTPS_PROXY"] = f"http://user:p@ss:w%rd@{CORPORATE_PROXY}:port"
+    lab.machine.environ["HTTPS_PROXY"] = f"http://{CORPORATE_PROXY}:port"
 
 
 @stage(None, "MG-PRX-003", phase="proxy")

@@ -19,7 +19,7 @@ from tests.lab.stages import STAGES, Stage
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["ROWS", "Judged", "figure", "judge", "play_all"]
+__all__ = ["ROWS", "Judged", "figure", "judge", "play_all", "summary"]
 
 assert all((faults_answers, faults_network, health))
 ROWS = frozenset(range(1, 26))
@@ -29,7 +29,7 @@ _AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What came of one stage. `wrong` is empty where doctor said the right thing in time."""
+    """What came of one stage. `wrong` is empty where doctor said the right thing; `seconds` judge nothing."""
 
     stage: Stage
     wrong: str
@@ -79,8 +79,8 @@ def judge(stage: Stage, result: dict[str, Any]) -> Judged:
 
 
 def _wrong(stage: Stage, root: dict[str, Any] | None, loud: tuple[str, ...], result: dict[str, Any]) -> str:
-    if result["seconds"] > stage.limit:
-        return f"{result['seconds']} s, more than {stage.limit:g}"
+    if result["status"] is None:
+        return f"not ended after {result['seconds']} s"
     if stage.healthy:
         if root is not None or loud:
             return f"a false alarm: {root['id'] if root else ''} {', '.join(loud)}"
@@ -102,16 +102,25 @@ def figure(judged: Iterable[Judged]) -> tuple[int, int]:
     return len((shown - failed) & ROWS), sum(bool(item.wrong) for item in played if item.stage.healthy)
 
 
+def summary(judged: Iterable[Judged]) -> str:
+    """The figure, and how long doctor took on a healthy machine and where nothing answers."""
+    played = list(judged)
+    right, alarms = figure(played)
+    times = [
+        f"{item.stage.name} {item.seconds:.1f} s"
+        for item in played
+        if item.stage.name in {"healthy", "nothing-answers-at-all"}
+    ]
+    return "; ".join([f"{right} of {len(ROWS)}, false alarms {alarms}", *times])
+
+
 def main() -> None:
     judged = play_all(sys.argv[1:])
     for item in judged:
+        verdict = "WRONG" if item.wrong else "slow " if item.seconds > item.stage.limit else "ok   "
         row = str(item.stage.row or "-")
-        print(
-            f"{'ok   ' if not item.wrong else 'WRONG'} {row:>3} {item.stage.name:36} {item.seconds:5.1f} s  "
-            f"{item.root or '-':12} {item.wrong}"
-        )
-    right, alarms = figure(judged)
-    print(f"{right} of {len(ROWS)}, false alarms {alarms}")
+        print(f"{verdict} {row:>3} {item.stage.name:36} {item.seconds:5.1f} s  {item.root:12} {item.wrong}")
+    print(summary(judged))
 
 
 if __name__ == "__main__":

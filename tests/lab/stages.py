@@ -27,7 +27,7 @@ class Stage:
         ids: Root causes that are right; none for health.
         phase: The phase of the root cause, empty where the ids say enough.
         modules: Arguments of doctor.
-        limit: Seconds that doctor may take.
+        limit: Seconds that doctor should need; told, not judged, because other work slows a machine down.
     """
 
     name: str
