@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING
 from modgate.client.repair.files import (
     content_of,
     digest,
-    make_folders,
     missing_folders,
     replace_file,
     target_of,
@@ -170,7 +169,6 @@ def _carry_out(
         for item in planned:
             journal.steps(f"replace {item.file.target.name}")
             _check_unchanged(item.edit, item.file.target)
-            make_folders(item.file.target)
             # Known as touched before it is: putting back what was not replaced changes nothing.
             replaced.append(item)
             replace_file(item.file.target, item.edit.after, change_id)

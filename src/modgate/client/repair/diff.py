@@ -48,7 +48,7 @@ def unified(edit: FileEdit) -> list[str] | None:
 def hidden(text: str) -> str:
     """One line without its secrets."""
     text = redacted(text)
-    for pattern in (_ASSIGNED, _SET, _NETRC, _BEARER):
+    for pattern in (_BEARER, _ASSIGNED, _SET, _NETRC):
         text = pattern.sub(lambda match: f"{match['name']}***", text)
     return text
 

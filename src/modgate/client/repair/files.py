@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = [
     "content_of",
     "digest",
-    "make_folders",
     "missing_folders",
     "replace_file",
     "target_of",
@@ -78,29 +77,26 @@ def missing_folders(target: Path) -> tuple[Path, ...]:
     return tuple(reversed(missing))
 
 
-def make_folders(target: Path) -> None:
-    """Make what is missing above the file. Raises Unavailable."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Unavailable(f"{target.parent} cannot be made: {error.strerror}") from error
-
-
 def temporary(target: Path, change: ChangeId) -> Path:
     """Where the new content stands before it is renamed."""
     return target.with_name(f".{target.name[:100]}.modgate-{change}")
 
 
 def replace_file(target: Path, content: bytes | None, change: ChangeId) -> None:
-    """Put this content there, or no file for None. Raises Unavailable; the file is as it was then."""
+    """Put this content there, with the folders that it needs, or no file for None.
+
+    Raises Unavailable; the file is as it was then.
+    """
     made = temporary(target, change)
     try:
         if content is None:
             target.unlink(missing_ok=True)
         else:
+            target.parent.mkdir(parents=True, exist_ok=True)
             _write(made, content, _status(target))
             os.replace(made, target)  # noqa: PTH105  Path.replace is the same; this one says rename over
-        sync_folder(target.parent)
+        if target.parent.exists():
+            sync_folder(target.parent)
     except OSError as error:
         with suppress(OSError):
             made.unlink(missing_ok=True)
