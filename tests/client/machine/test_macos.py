@@ -38,6 +38,10 @@ def test_the_three_blocks_of_resolvers_are_told_apart() -> None:
 
 def test_a_mac_without_a_vpn_has_no_added_resolver() -> None:
     assert added_resolvers(parse_dns(texts.DNS_PLAIN)) == ()
+    answered = texts.DNS_PLAIN.replace(
+        "  options  : mdns", "  options  : mdns\n  nameserver[0] : 224.0.0.251"
+    )
+    assert added_resolvers(parse_dns(answered)) == ()
 
 
 def test_a_vpns_resolver_is_told_once() -> None:
@@ -81,6 +85,7 @@ def test_of_the_extensions_only_active_network_extensions_filter() -> None:
             "System Integrity Protection status: unknown (Custom Configuration).\n\tFilesystem: enabled\n",
             None,
         ),
+        ("System Integrity Protection status: enabled (Custom Configuration).\n", None),
         ("", None),
     ],
 )

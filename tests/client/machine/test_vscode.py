@@ -209,6 +209,8 @@ def test_the_opened_folder_is_the_nearest_with_settings_else_the_projects_root()
     assert str(workspace_folder(deep)) == f"{WORK}/cmd"
     with_settings = RecordedHost(files={**files, f"{WORK}/.vscode/settings.json": "{}"}, cwd=f"{WORK}/cmd/x")
     assert str(workspace_folder(with_settings)) == WORK
+    nested = {f"{WORK}/.vscode/settings.json": "{}", f"{WORK}/cmd/.vscode/settings.json": "{}"}
+    assert str(workspace_folder(RecordedHost(files=nested, cwd=f"{WORK}/cmd/x"))) == f"{WORK}/cmd"
     assert str(workspace_folder(RecordedHost(cwd="/home/me"))) == "/home/me"
 
 

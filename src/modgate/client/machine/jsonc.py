@@ -80,7 +80,7 @@ class Node:
         start: Index of its first character in the text, `end` one past its last.
         end: See start.
         key_start: Of a member: where its key begins; else `start`.
-        members: Of an object: the values by key, in the order of the text; of duplicates the last.
+        members: Of an object: the values by key; of duplicates the last.
         items: Of an array; of an object every member in turn, hidden duplicates as well.
         last_end: Of an object: one past its last member's value, or past the comma after it (then
             `trailing` is true); one past the brace where it has no members.
@@ -233,7 +233,6 @@ class _Reader:
             self._take()
             node = self._value(depth + 1, key.start)
             name = _string(key.text)
-            members.pop(name, None)
             members[name] = node
             entries.append(node)
             last_end, trailing = node.end, self._at(",")
