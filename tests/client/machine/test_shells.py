@@ -236,11 +236,9 @@ PROGRAMS = [
 
 
 @pytest.mark.parametrize("text", PROGRAMS)
-@pytest.mark.parametrize("name", ["bash", "zsh"])
+@pytest.mark.parametrize("name", [name for name in ("bash", "zsh") if shutil.which(name)])
 def test_the_reading_agrees_with_the_shell_itself(tmp_path: Path, text: str, name: str) -> None:
-    program = shutil.which(name)
-    if program is None or (name == "zsh" and "declare -x" in text):
-        pytest.skip(f"no {name} here")
+    program = shutil.which(name) or name
     (tmp_path / (".bashrc" if name == "bash" else ".zshrc")).write_text(text)
     (tmp_path / "other").write_text("BASE=base\n")
     environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "TERM": "dumb"}

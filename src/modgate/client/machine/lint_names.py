@@ -56,7 +56,9 @@ def intended_variable(name: str) -> str:
     joined = name.upper().replace("_", "").replace("-", "")
     if joined != name.upper():
         return joined if joined in _WITH_UNDERSCORE else ""
-    near = [known for known in _MEANT if _distance(joined, known) <= (1 if len(known) < 8 else 2)]
+    # A name of four or five letters is near to too many words.
+    long = [known for known in _MEANT if len(known) > 5]
+    near = [known for known in long if _distance(joined, known) <= (1 if len(known) < 8 else 2)]
     return near[0] if len(near) == 1 else ""
 
 
