@@ -118,6 +118,19 @@ async def test_an_impossible_address_for_a_public_host_is_a_bogon() -> None:
     assert dns.BOGON.id in found
 
 
+async def test_a_line_of_the_hosts_file_that_leads_astray_is_named() -> None:
+    net = ScriptedProber(
+        names={"proxy.one.test": (WRONG,), ("proxy.one.test", PUBLIC[1]): (RIGHT,)},
+        connections={WRONG: 0.01},
+        handshakes={(RIGHT, "proxy.one.test"): GOOD, (WRONG, "proxy.one.test"): WRONG_NAME},
+    )
+    files = {"/etc/hosts": f"127.0.0.1 localhost\n# {WRONG} other.test\n{WRONG} x Proxy.One.Test # old\n"}
+    found = await findings(scene(net, "https://proxy.one.test", resolvers=PUBLIC, files=files, now=NOW))
+    (named,) = [finding for finding in found if finding.cause.phase is Phase.DNS]
+    assert named.cause is system.HOSTS_FILE
+    assert (named.values["file"], named.values["line"]) == ("/etc/hosts", "3")
+
+
 async def test_a_private_address_that_proves_its_name_is_fine() -> None:
     net = ScriptedProber(
         names={"proxy.one.test": ("10.1.2.3",)},

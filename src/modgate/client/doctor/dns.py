@@ -13,10 +13,19 @@ import ipaddress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modgate.client.causes import dns
+from modgate.client.causes import dns, system
 from modgate.client.doctor.check import Check, Result
-from modgate.client.doctor.endpoints import endpoints, failed, hosts_of, ms, nameservers, read_text, sharing
-from modgate.client.findings import Cause, Evidence, Finding
+from modgate.client.doctor.endpoints import (
+    clean,
+    endpoints,
+    failed,
+    hosts_of,
+    ms,
+    nameservers,
+    read_text,
+    sharing,
+)
+from modgate.client.findings import Cause, Evidence, Finding, Severity
 from modgate.client.machine.host import System
 from modgate.client.net.facts import FailureKind
 from modgate.messages import Message
@@ -75,31 +84,31 @@ async def _host(
     scene: Scene, endpoint: Endpoint
 ) -> tuple[list[Finding], list[Message], list[dict[str, object]]]:
     others = asyncio.gather(*(scene.net.resolve(endpoint.host, server) for server in scene.resolvers))
-    system = await scene.net.resolve(endpoint.host)
-    if system.failure is not None:
-        found = await _unresolved(scene, endpoint, system, await others)
+    ours = await scene.net.resolve(endpoint.host)
+    if ours.failure is not None:
+        found = await _unresolved(scene, endpoint, ours, await others)
     else:
-        found = await _proved(scene, endpoint, system, others)
-    answers = [system, *await others]
+        found = await _proved(scene, endpoint, ours, others)
+    answers = [ours, *await others]
     rows = [_row(answer) for answer in answers]
     return found, [_fact(answer) for answer in answers], rows
 
 
 async def _unresolved(
-    scene: Scene, endpoint: Endpoint, system: Resolution, others: Sequence[Resolution]
+    scene: Scene, endpoint: Endpoint, ours: Resolution, others: Sequence[Resolution]
 ) -> list[Finding]:
     """The system has no address: which of its servers says so, and do others know the name?"""
     servers = nameservers(scene)
     said = await asyncio.gather(*(scene.net.resolve(endpoint.host, server) for server in servers))
     reached = [answer for answer in said if answer.failure is not None]
-    worst = next((answer for answer in reached if _tells(answer.failure)), reached[0] if reached else system)
-    if system.failure is not None and system.failure.kind is FailureKind.NO_SUCH_HOST:
-        worst = next((answer for answer in said if _kind(answer) is FailureKind.NO_SUCH_HOST), system)
+    worst = next((answer for answer in reached if _tells(answer.failure)), reached[0] if reached else ours)
+    if ours.failure is not None and ours.failure.kind is FailureKind.NO_SUCH_HOST:
+        worst = next((answer for answer in said if _kind(answer) is FailureKind.NO_SUCH_HOST), ours)
     failure = worst.failure
     assert failure is not None
     cause = _OF_RESOLVER.get(failure.kind, dns.SERVER_FAILURE)
     server = worst.server if worst.server != "system" else ", ".join(servers) or "system"
-    evidence = [Evidence(_fact(answer)) for answer in (system, *said, *others)]
+    evidence = [Evidence(_fact(answer)) for answer in (ours, *said, *others)]
     knows = [answer for answer in others if answer.addresses]
     values: dict[str, str | Message] = {"host": endpoint.host, "server": server, "text": failed(failure)}
     return [
@@ -113,9 +122,9 @@ async def _unresolved(
 
 
 async def _proved(
-    scene: Scene, endpoint: Endpoint, system: Resolution, others: asyncio.Future[list[Resolution]]
+    scene: Scene, endpoint: Endpoint, ours: Resolution, others: asyncio.Future[list[Resolution]]
 ) -> list[Finding]:
-    own = await _prove(scene, endpoint, system.addresses)
+    own = await _prove(scene, endpoint, ours.addresses)
     wrong = [proof for proof in own if proof.failure is not None and _convicts(proof.failure)]
     if any(proof.failure is None for proof in own) and not wrong:
         return []
@@ -124,15 +133,22 @@ async def _proved(
         (answer, address)
         for answer in await others
         for address in answer.addresses[:_MOST]
-        if address not in system.addresses
+        if address not in ours.addresses
     ]
     tried = await _prove(scene, endpoint, tuple(dict.fromkeys(address for _, address in elsewhere)))
     right = next((proof.address for proof in tried if proof.failure is None), None)
     evidence = tuple(
         Evidence(_proof_fact(endpoint, proof)) for proof in (*suspects[:_MOST], *tried[:_MOST])
-    ) + tuple(Evidence(_fact(answer)) for answer in (system, *await others))
+    ) + tuple(Evidence(_fact(answer)) for answer in (ours, *await others))
     suspect = suspects[0]
-    if all(_is_bogon(proof.address) for proof in suspects) and not _hosts_line(scene, endpoint.host):
+    line = _hosts_line(scene, endpoint.host, suspect.address)
+    if line is not None:
+        named = {"host": endpoint.name, "address": suspect.address, "file": line[0], "line": str(line[1])}
+        source = f"{line[0]}:{line[1]}"
+        seen = (Evidence(raw=line[2], source=source), *evidence)
+        sure = 1.0 if right is not None else 0.8
+        return [Finding(system.HOSTS_FILE, named, confidence=sure, evidence=seen, severity=Severity.ERROR)]
+    if all(_is_bogon(proof.address) for proof in suspects):
         public = any(not _is_bogon(address) for _, address in elsewhere)
         proved = right is not None and not _is_bogon(right)
         if proved or (right is None and public) or _is_nowhere(suspect.address):
@@ -200,14 +216,15 @@ def _resolver(scene: Scene) -> str:
     return ", ".join(nameservers(scene)) or "system"
 
 
-def _hosts_line(scene: Scene, host: str) -> bool:
-    """The hosts file names it: that is told by whoever reads that file."""
-    if scene.host.system is System.WINDOWS:
-        text = read_text(scene, r"C:\Windows\System32\drivers\etc\hosts")
-    else:
-        text = read_text(scene, "/etc/hosts")
-    lines = (line.partition("#")[0].split() for line in text.splitlines())
-    return any(host.lower() in (word.lower() for word in words[1:]) for words in lines)
+def _hosts_line(scene: Scene, host: str, address: str) -> tuple[str, int, str] | None:
+    """Where the hosts file gives the name this address: file, line, and the line itself."""
+    windows = scene.host.system is System.WINDOWS
+    file = r"C:\Windows\System32\drivers\etc\hosts" if windows else "/etc/hosts"
+    for number, line in enumerate(read_text(scene, file).splitlines(), 1):
+        words = line.partition("#")[0].lower().split()
+        if words[:1] == [address.lower()] and host.lower() in words[1:]:
+            return file, number, clean(line)
+    return None
 
 
 def _fact(answer: Resolution) -> Message:

@@ -11,6 +11,7 @@ import errno
 import ipaddress
 import socket
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modgate.client.findings import Phase
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["is_address", "resolve", "resolve_by_system"]
 
 _EDNS = 1232
+_RESOLV_CONF = Path("/etc/resolv.conf")
 _SYSTEM_KINDS = {
     "EAI_NONAME": FailureKind.NO_SUCH_HOST,
     "EAI_NODATA": FailureKind.NO_ADDRESS,
@@ -105,9 +107,33 @@ async def resolve_by_system(host: str, limit: float) -> Resolution:
         failure = Failure(Phase.DNS, FailureKind.TIMEOUT)
     except socket.gaierror as error:
         failure = Failure(Phase.DNS, _system_kind(error), error.strerror or "")
+        if error.errno == socket.EAI_AGAIN:
+            failure = await _why_again(host, limit - (loop.time() - begun)) or failure
     except (OSError, UnicodeError) as error:
         failure = Failure(Phase.DNS, FailureKind.NO_SUCH_HOST, str(error))
     return Resolution(host, "system", addresses, loop.time() - begun, failure, cname)
+
+
+async def _why_again(host: str, limit: float) -> Failure | None:
+    """The system's `try again` hides a refusal, a failure or silence: its first server tells which."""
+    servers = _system_servers()
+    if not servers or not is_address(servers[0]) or limit <= 0:
+        return None
+    answer = await _ask(host, "A", servers[0], limit, _no_post)
+    return answer if isinstance(answer, Failure) else None
+
+
+def _system_servers() -> list[str]:
+    try:
+        text = _RESOLV_CONF.read_text(errors="replace")
+    except OSError:
+        return []
+    lines = (line.split() for line in text.splitlines())
+    return [words[1] for words in lines if len(words) > 1 and words[0] == "nameserver"]
+
+
+async def _no_post(_url: str, _message: bytes) -> bytes | Failure:
+    raise ValueError("a nameserver is no URL")
 
 
 def _system_kind(error: socket.gaierror) -> FailureKind:
