@@ -170,7 +170,7 @@ class LabMirror:
                     return False
             wait = self.delay + (self.jitter if len(self.seen) % 2 else 0.0)
             if wait:
-                await asyncio.sleep(wait)
+                await _until(asyncio.get_running_loop().time() + wait)
             return await self._say(method, path, writer)
         finally:
             self.busy_now -= 1
@@ -221,3 +221,11 @@ class LabMirror:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+
+async def _until(due: float) -> None:
+    """A sleep that does not oversleep: a loop's timers are a millisecond or two late."""
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(max(0.0, due - loop.time() - 0.003))
+    while loop.time() < due:
+        await asyncio.sleep(0)
