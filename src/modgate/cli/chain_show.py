@@ -237,8 +237,7 @@ def _show_walks(story: Story, say: Catalogue, out: Console) -> None:
     for endpoint in WANTED:
         row = [Text(f".{endpoint}"), _way(walks.get(endpoint), story, say)]
         if story.observed is not None:
-            seen = story.observed.asked.get(endpoint)
-            row.append(Text(" → ".join(str(index + 1) for index in seen) if seen else say("chain.walk.none")))
+            row.append(_way_seen(endpoint, story, say))
         table.add_row(*row)
     row = [Text(say("chain.walk.end"), "bold"), _end(story, say)]
     if story.observed is not None:
@@ -252,6 +251,17 @@ def _show_walks(story: Story, say: Catalogue, out: Console) -> None:
         out.print()
         key = {True: "agree", False: "differ", None: "open"}[story.agrees]
         out.print(Text(say(f"chain.walk.{key}"), "green" if key == "agree" else "yellow"))
+
+
+def _way_seen(endpoint: str, story: Story, say: Catalogue) -> Text:
+    assert story.observed is not None
+    seen = list(story.observed.asked.get(endpoint, ()))
+    end = story.observed.reported
+    # `direct` and `off` are no requests to a proxy; that they were reached shows in go's error.
+    last = list(story.observed.asked)[-1:] == [endpoint]
+    if last and end is not None and story.entries[end].kind is not EntryKind.PROXY:
+        seen.append(end)
+    return Text(" → ".join(str(index + 1) for index in seen) if seen else say("chain.walk.none"))
 
 
 def _way(one: Walk | None, story: Story, say: Catalogue) -> Text:
