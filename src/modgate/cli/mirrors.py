@@ -107,8 +107,12 @@ def measure(
         errors_console().print(say("mirrors.text.page", file=str(html)))
     if broken_off:
         raise typer.Exit(INTERRUPTED)
-    if all(mirror["tier"] == "unmeasured" for mirror in found["mirrors"]):
+    if _nobody(found):
         raise typer.Exit(FAILED)
+
+
+def _nobody(found: Document) -> bool:
+    return all(mirror["tier"] == "unmeasured" for mirror in found["mirrors"])
 
 
 def _show(found: Document, say: Catalogue, *, as_json: bool, verbose: bool) -> None:
@@ -120,8 +124,9 @@ def _show(found: Document, say: Catalogue, *, as_json: bool, verbose: bool) -> N
     out = console()
     if not found["complete"]:
         out.print(say("mirrors.text.partial", rounds=found["method"]["rounds"]))
-    if all(mirror["tier"] == "unmeasured" for mirror in found["mirrors"]):
-        out.print(say("mirrors.text.nobody"))
+    if _nobody(found):
+        tables.show_nobody(found, say, out)
+        return
     tables.show(found, say, out)
     if verbose:
         tables.show_details(found, say, out)
@@ -192,7 +197,8 @@ def _with_bar(go: Callable[[Callable[[Progress], None]], Campaign], say: Catalog
     from rich.progress import Progress as Bar  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bar(*columns, console=err, transient=True) as bar:
+    # Drawing takes time that would otherwise go to measuring.
+    with Bar(*columns, console=err, transient=True, refresh_per_second=4) as bar:
         task = bar.add_task(say("mirrors.stage.meet"), total=None)
 
         def step(progress: Progress) -> None:

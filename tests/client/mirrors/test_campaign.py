@@ -278,6 +278,24 @@ async def test_nobody_there_ends_quickly_and_says_why() -> None:
     assert {tier for _, tier in _ranking(campaign)} == {Tier.UNMEASURED}
 
 
+async def test_who_is_silent_is_asked_once_only() -> None:
+    asked = 0
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        limits = replace(QUICK, timeout=0.2)
+        campaign = await _measured({}, limits, dead=(f"http://127.0.0.1:{port}",))
+    assert campaign.results[0].trouble == "headers/stall"
+    assert asked == 1
+
+
 async def test_a_dead_mirror_does_not_keep_the_others_from_being_measured(
     world: World, database: TestDatabase
 ) -> None:

@@ -19,6 +19,7 @@ from modgate.client.mirrors.conformance import cleaned, judge
 from modgate.client.mirrors.database import probe_database
 from modgate.client.mirrors.results import Freshness, MirrorResult
 from modgate.client.mirrors.subject import ABSENT_MODULE
+from modgate.client.net.facts import FailureKind
 from modgate.client.net.session import Session
 from modgate.errors import ModgateError
 from modgate.gomod import module, semver
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Campaign", "Progress", "Target"]
 
+# Who is silent once is not waited for a second time.
+_SILENT = frozenset({FailureKind.TIMEOUT, FailureKind.STALL})
 _AGES = ("x-go-mod-age", "x-mod-age", "x-cache-age", "x-proxy-age")
 
 
@@ -165,7 +168,7 @@ class Campaign:
         async with self._asker(mirror) as asker:
             url = subject.url(mirror.base, Kind.LIST)
             answer = await asker.get(url, most=MAX_LIST)
-            if answer.failure is not None:
+            if answer.failure is not None and answer.failure.kind not in _SILENT:
                 answer = await asker.get(url, most=MAX_LIST)
             result.reachable = bool(answer.status) and answer.failure is None
             result.trouble = failure_word(answer)

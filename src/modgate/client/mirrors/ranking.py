@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from modgate.client.mirrors.conformance import CHECKS, REQUIRED
+from modgate.client.mirrors.conformance import REQUIRED
 from modgate.client.mirrors.results import Outcome
 from modgate.client.mirrors.stats import median
 from modgate.messages import Message
@@ -85,14 +85,13 @@ def _judge(result: MirrorResult) -> tuple[Tier, tuple[Message, ...]]:
     if not result.reachable:
         return Tier.UNMEASURED, (Message("mirrors.reason.unreachable", {"what": result.trouble or "-"}),)
     tiers: list[tuple[Tier, Message]] = []
-    broken = [name for name in CHECKS if name in REQUIRED and result.check(name) is Outcome.FAIL]
+    broken = _broken(result)
     if result.status_existing in {404, 410}:
         tiers.append(
             (Tier.NONCONFORMING, Message("mirrors.reason.bogus", {"status": result.status_existing}))
         )
-    elif broken:
-        names = ", ".join(broken)
-        tiers.append((Tier.NONCONFORMING, Message("mirrors.reason.conformance", {"checks": names})))
+    else:
+        tiers.extend((Tier.NONCONFORMING, message) for message in broken)
     if result.database is not None and not result.database.works:
         tiers.append((Tier.NO_DATABASE, _database_reason(result)))
     if result.attempts and result.failed / result.attempts > LOSS:
@@ -104,6 +103,18 @@ def _judge(result: MirrorResult) -> tuple[Tier, tuple[Message, ...]]:
     return max((tier for tier, _ in tiers), default=Tier.SOUND), tuple(
         message for _, message in sorted(tiers, key=lambda item: -item[0])
     )
+
+
+def _broken(result: MirrorResult) -> list[Message]:
+    """The first three of the required rules that are broken: the others rarely say more."""
+    failed = [check for check in result.checks if check.outcome is Outcome.FAIL and check.name in REQUIRED]
+    return [
+        Message(
+            "mirrors.reason.conformance",
+            {"check": Message(f"mirrors.check.{check.name}"), "detail": check.detail or "-"},
+        )
+        for check in failed[:3]
+    ]
 
 
 def _database_reason(result: MirrorResult) -> Message:

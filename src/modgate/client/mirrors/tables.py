@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from modgate.client.mirrors.document import Document
     from modgate.messages import Catalogue
 
-__all__ = ["show", "show_changes", "show_details", "show_known", "show_known_details"]
+__all__ = ["show", "show_changes", "show_details", "show_known", "show_known_details", "show_nobody"]
 
 _RESULT = {"pass": ("✓", "green"), "fail": ("✗", "red"), "not-tested": ("·", "dim")}
 _LISTED = ("sumdb", "toolchain", "logs")
@@ -54,13 +54,23 @@ def show(found: Document, say: Catalogue, console: Console) -> None:
             _behind(mirror),
         )
     console.print(table)
-    reasons = [(m["name"], reason["text"]) for m in found["mirrors"] for reason in m["reasons"]]
-    if reasons:
+    if any(mirror["reasons"] for mirror in found["mirrors"]):
         console.print()
-        for name, text in reasons:
-            console.print(Text.assemble((name, "bold"), ": ", text))
+        _reasons(found, console)
     console.print()
     console.print(Text("\n".join(rule_lines(found, say)), "dim"))
+
+
+def show_nobody(found: Document, say: Catalogue, console: Console) -> None:
+    """No mirror answered: why, one line each."""
+    console.print(Text(say("mirrors.text.nobody"), "bold"))
+    _reasons(found, console)
+
+
+def _reasons(found: Document, console: Console) -> None:
+    for mirror in found["mirrors"]:
+        for reason in mirror["reasons"]:
+            console.print(Text.assemble((mirror["name"], "bold"), ": ", reason["text"]))
 
 
 def _failed(mirror: Document) -> Text:
