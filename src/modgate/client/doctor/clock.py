@@ -59,7 +59,7 @@ async def _run(scene: Scene) -> Result:
         return Result(facts=facts)
     finding = Finding(
         system.CLOCK_WRONG,
-        {"seconds": _span(ahead), "server": server},
+        {"seconds": f"{abs(ahead):.0f}", "server": server},
         Impact.BLOCKS if refused else Impact.NOTE,
         1.0 if len(measures) > 1 else 0.9,
         evidence,

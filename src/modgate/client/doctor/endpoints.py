@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from modgate.client.doctor.asked import STAND_IN, Asked, asked_modules, skips_proxy
 from modgate.client.machine.host import System
+from modgate.client.net.facts import FailureKind
 from modgate.client.net.resolve import is_address
 from modgate.client.net.way import Way
 from modgate.errors import Invalid, Unavailable
@@ -45,6 +46,8 @@ __all__ = [
 
 
 _LONGEST = 200
+_SAYS_ALL = frozenset({FailureKind.REFUSED, FailureKind.RESET, FailureKind.TIMEOUT, FailureKind.NO_SUCH_HOST})
+"""The system's own words for these say the same once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ async def asked_all(scene: Scene, some: Iterable[Endpoint]) -> list[tuple[Endpoi
 def failed(failure: Failure) -> Message:
     """A failure in a person's words."""
     kind = Message(f"net.kind.{failure.kind.value}")
-    if not failure.text:
+    if not failure.text or failure.kind in _SAYS_ALL:
         return kind
     return Message("net.failed", {"kind": kind, "text": clean(failure.text)})
 

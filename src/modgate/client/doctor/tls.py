@@ -16,7 +16,7 @@ from modgate.client.doctor.check import Check, Result
 from modgate.client.doctor.endpoints import asked_all, clean, endpoints, failed, hosts_of, ms
 from modgate.client.findings import Evidence, Finding, Phase
 from modgate.client.net.facts import FailureKind
-from modgate.client.net.trust import matches_name
+from modgate.client.net.names import matches_name
 from modgate.messages import Message
 
 if TYPE_CHECKING:

@@ -109,9 +109,10 @@ class LiveProber:
         headers = [("Content-Type", _DNS_MESSAGE), ("Accept", _DNS_MESSAGE)]
         async with Session(self._outfit, reuse=False) as session:
             answer = await session.fetch(url, method="POST", headers=headers, content=message)
-        if answer.failure is not None:
-            text = f"{answer.failure.phase}: {answer.failure.text or answer.failure.kind}"
-            return Failure(Phase.DNS, answer.failure.kind, text)
+        if (failure := answer.failure) is not None:
+            # That the server's own name is unknown says nothing of the name that is asked for.
+            kind = FailureKind.UNREACHABLE if failure.phase is Phase.DNS else failure.kind
+            return Failure(Phase.DNS, kind, f"{failure.phase}: {failure.text or failure.kind}")
         if answer.status != 200:
             return Failure(Phase.DNS, FailureKind.SERVER_FAILURE, f"HTTP {answer.status}")
         return answer.body

@@ -8,7 +8,6 @@ and SSL_CERT_DIR in place of the folders, on macOS and Windows the system alone.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import ssl
 import warnings
 from contextlib import suppress
@@ -22,11 +21,12 @@ from cryptography.x509.oid import ExtensionOID, NameOID
 from modgate.client.findings import Phase
 from modgate.client.machine.host import System
 from modgate.client.net.facts import Certificate, Failure, FailureKind
+from modgate.client.net.names import matches_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Trust", "matches_name"]
+__all__ = ["Trust"]
 
 _FILES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -148,18 +148,6 @@ class Trust:
         return made
 
 
-def matches_name(names: tuple[str, ...], asked: str) -> bool:
-    """Whether a certificate for these names is one for this host: `*` stands for one first label."""
-    asked = asked.rstrip(".").lower()
-    address = _address(asked)
-    if address is not None:
-        return any(_address(name) == address for name in names)
-    _, dot, parent = asked.partition(".")
-    return any(
-        name.lower().rstrip(".") == asked or (bool(dot) and name.lower() == f"*.{parent}") for name in names
-    )
-
-
 def _names(leaf: x509.Certificate) -> tuple[str, ...]:
     try:
         found = leaf.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
@@ -200,10 +188,3 @@ def _chain(tls: ssl.SSLObject, *, verified: bool) -> list[bytes]:
 
 _DER = 2
 """`_ssl.ENCODING_DER`."""
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
