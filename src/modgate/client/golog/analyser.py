@@ -19,7 +19,7 @@ from modgate.client.golog.frames import Frames
 from modgate.client.golog.goenv import EnvSeen
 from modgate.client.golog.judge import judge, judge_request
 from modgate.client.golog.making import find
-from modgate.client.golog.prefixes import bare
+from modgate.client.golog.prefixes import bare, shortened
 from modgate.client.golog.symptoms import Symptoms, Tier
 from modgate.client.golog.values import bogus, fault_in_url
 
@@ -115,7 +115,7 @@ class Analyser:
         text = bare(line)
         if text.startswith("# get "):
             self._log.kinds.add("x")
-            return self._get(text[6:], number, at)
+            return self._get(shortened(text[6:]), number, at)
         if text.startswith("http2: "):
             self._log.kinds.add("http2")
             self._log.frames.line(text, number)
@@ -137,10 +137,7 @@ class Analyser:
     def _line(self, text: str, number: int) -> None:
         log = self._log
         if self._pending and messages.continues(text) and len(self._pending) < _CONTINUED:
-            self._pending.append((number, text.strip()))
-            return
-        if log.env.line(text, number):
-            log.kinds.add("env")
+            self._pending.append((number, shortened(text.strip())))
             return
         if text[:1] in {"{", "P", "R"}:
             inner = log.editor.unwrap(text, number)
@@ -148,6 +145,10 @@ class Analyser:
                 log.kinds.add("editor")
                 self._inner(inner, number)
                 return
+        text = shortened(text)
+        if log.env.line(text, number):
+            log.kinds.add("env")
+            return
         if _JSON_OUTPUT.match(text):
             log.kinds.add("json")
             return
@@ -174,7 +175,7 @@ class Analyser:
     def _inner(self, lines: list[str], number: int) -> None:
         """Lines that stand inside of one line of the log."""
         self._flush()
-        for line in lines:
+        for line in map(shortened, lines):
             if self._pending and messages.continues(line):
                 self._pending.append((number, line.strip()))
             elif line.strip():
@@ -224,7 +225,7 @@ class Analyser:
         if not lines:
             return
         number = lines[0][0]
-        text = "\n".join(part for _, part in lines)
+        text = shortened("\n".join(part for _, part in lines))
         said, finding = judge(text, self._source(number), self._log.answered)
         if finding is None:
             return

@@ -13,6 +13,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from modgate.client.golog.prefixes import shortened
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -61,6 +63,7 @@ class Editor:
     def text(self, text: str, number: int) -> list[str]:
         """The lines of one text of gopls's, with what stands before go's words taken off."""
         self.command(text, number)
+        text = shortened(text)
         if broken := _BROKEN.search(text):
             self.seen = True
             self.imports.setdefault(broken["package"], (number, text.strip()))
@@ -68,7 +71,7 @@ class Editor:
 
     def command(self, line: str, number: int) -> bool:
         """Take note of the GOPROXY of a go command that gopls starts; whether the line shows one."""
-        found = _COMMAND.search(line)
+        found = _COMMAND.search(shortened(line))
         if found is None:
             return False
         self.seen = True

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["bare"]
+__all__ = ["bare", "shortened"]
+
+_HEAD = 6000
+_TAIL = 2000
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _DATE = r"\d{4}[-/]\d\d[-/]\d\d[T ]"
@@ -41,6 +44,11 @@ _PREFIXES = re.compile(
     )
 )
 _MAY_HAVE = frozenset("[0123456789#:ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+def shortened(text: str) -> str:
+    """A very long text without its middle: go wraps outside in, so begin and end say what happened."""
+    return text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]} … {text[-_TAIL:]}"
 
 
 def bare(line: str) -> str:

@@ -59,7 +59,7 @@ _TABLE = (
     ),
     _w(rf"reading file:/\S*: (?:\S+ \S+: )?(?:{_FILE_GONE})", config.FOLDER_MISSING),
     _w(r"refusing to pass credentials to insecure URL:? (?P<value>\S+)", config.PASSWORD_OVER_HTTP),
-    _w(r"(?P<value>\S+): insecure credentials", config.PASSWORD_OVER_HTTP),
+    _w(r"(?<!\S)(?P<value>\S{1,2000}): insecure credentials", config.PASSWORD_OVER_HTTP),
     _w(r"http: no Host in request URL", config.ONE_SLASH),
     # GOSUMDB and toolchains
     _w(
@@ -142,7 +142,10 @@ _TABLE = (
         cache.DISK_FULL,
         free="0",
     ),
-    _w(r"(?P<path>/\S+|[A-Z]:\\[^:\n]+): read-only file system|read-only file system", cache.READ_ONLY_MOUNT),
+    _w(
+        r"(?<!\S)(?P<path>/\S{1,1000}|[A-Z]:\\[^:\n]{1,1000}): read-only file system|read-only file system",
+        cache.READ_ONLY_MOUNT,
+    ),
     _w(
         r"(?P<variable>GOMODCACHE|GOPATH) entry is relative; must be absolute path: \"(?P<value>[^\"]*)",
         cache.RELATIVE,
@@ -181,7 +184,7 @@ _TABLE = (
         content.WRONG_PREFIX,
     ),
     _w(
-        r"parsing go\.mod:.*(?:unknown directive|unexpected|invalid|malformed)[^\n]*<(?:!doctype|html|head|\?xml|meta|body|title)",
+        r"parsing go\.mod:.{0,200}?(?:unknown directive|unexpected|invalid|malformed)[^\n]{0,200}<(?:!doctype|html|head|\?xml|meta|body|title)",
         content.HTML_MOD,
     ),
     _w(r"parsing (?:go\.mod|\S+\.mod): (?P<text>[^\n]*(?:\n\s[^\n]+)?)", content.BAD_GO_MOD),
