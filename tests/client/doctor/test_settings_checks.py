@@ -100,7 +100,40 @@ async def test_a_password_never_reaches_a_finding() -> None:
     for text in ("https：//bob:s3cret@a.test", "http://bob:s3cret@a.test", "https:/bob:s3cret@a.test;direct"):
         result = await outcome(goproxy.CHECK, recorded(GOPROXY=text))
         assert result.findings
-        assert "s3cret" not in repr([(found.values, found.evidence) for found in result.findings])
+        assert "s3cret" not in repr(result)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://mirrors.tuna.tsinghua.edu.cn/goproxy/,direct", ["MG-CFG-013"]),
+        ("https://mirrors.aliyun.com/go/,direct", ["MG-CFG-013"]),
+        ("https://sum.golang.org,direct", ["MG-CFG-013"]),
+        ("https://gorpoxy.cn,direct", ["MG-CFG-012"]),
+        ("https://goproxy.cn,direct", []),
+        ("https://mirrors.aliyun.com/goproxy/,direct", []),
+        ("https://goproxy.cn,https://goproxy.io,direct", ["MG-CFG-028"]),
+        ("https://goproxy.cn|https://goproxy.io,direct", []),
+        ("https://a.test,https://a.test/,direct", ["MG-CFG-036", "MG-CFG-028"]),
+        ("direct,https://goproxy.cn", ["MG-CFG-035"]),
+        ("https://proxy.corp.test,direct", []),
+        ("off", ["MG-CFG-001"]),
+    ],
+)
+async def test_what_a_person_did_not_mean_is_told(text: str, expected: list[str]) -> None:
+    assert ids(await outcome(goproxy.CHECK, recorded(GOPROXY=text))) == expected
+
+
+async def test_one_broken_file_gives_one_finding_and_one_repair() -> None:
+    goenv = b"\xef\xbb\xbfGOPROXY=off\r\nGOSUMDB=sum.golang.google.cn\r\nGOMODCACHE='/m'\r\n"
+    host = recorded(goenv=goenv)
+    assert ids(await outcome(gosumdb.CHECK, host)) == []
+    result = await outcome(goenv_file.CHECK, host)
+    assert ids(result) == ["MG-CFG-011", "MG-CFG-010", "MG-CFG-004"]
+    assert len({found.repair for found in result.findings}) == 1
+    repair = result.findings[0].repair
+    assert repair is not None
+    assert repair.edits[0].after == b"GOPROXY=off\nGOSUMDB=sum.golang.google.cn\nGOMODCACHE=/m\n"
 
 
 async def test_a_folder_that_is_missing_is_told() -> None:

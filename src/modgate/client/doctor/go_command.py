@@ -9,6 +9,7 @@ from modgate.client.doctor.check import Check, Result
 from modgate.client.findings import Evidence, Finding, Impact
 from modgate.client.machine.host import System
 from modgate.client.machine.showing import safe
+from modgate.client.repair.plan import Repair
 from modgate.errors import Unavailable
 from modgate.messages import Message
 
@@ -19,16 +20,25 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECK"]
 
+_USUAL = ("/usr/local/go/bin", "/opt/homebrew/bin", "/usr/lib/go/bin", "/snap/bin", "/opt/go/bin")
+
 
 async def _run(scene: Scene) -> Result:
     if scene.host.which("go") is None:
-        return Result(findings=(Finding(config.NO_GO, subject="go"),))
+        return Result(findings=(Finding(config.NO_GO, subject="go", repair=_installed(scene)),))
     findings: list[Finding] = []
     if scene.go.failure:
         text = safe(scene.go.failure)
         values = {"command": "go env", "text": text}
         findings.append(
-            Finding(config.GO_BROKEN, values, evidence=(Evidence(raw=text, source="go env"),), subject="go")
+            Finding(
+                config.GO_BROKEN,
+                values,
+                # A check that knows which variable is at fault says more.
+                confidence=0.9,
+                evidence=(Evidence(raw=text, source="go env"),),
+                subject="go",
+            )
         )
     found = _on_path(scene)
     if len(found) > 1:
@@ -36,6 +46,18 @@ async def _run(scene: Scene) -> Result:
         findings.append(Finding(config.SEVERAL_GO, values, impact=Impact.NOTE, subject="go"))
     values = {"version": scene.go.version or "?", "goroot": scene.go.goroot or "?"}
     return Result(findings=tuple(findings), facts=(Message("settings.go", values),))
+
+
+def _installed(scene: Scene) -> Repair | None:
+    """A go that is installed where installers put it, and only missing on PATH."""
+    for folder in (*_USUAL, f"{scene.host.home}/sdk/go/bin", f"{scene.host.home}/go/bin"):
+        try:
+            there = scene.host.status(scene.host.path(folder) / "go")
+        except Unavailable:
+            continue
+        if there is not None and not there.folder:
+            return Repair(commands=(f'export PATH="$PATH:{folder}"',))
+    return None
 
 
 def _on_path(scene: Scene) -> list[PurePath]:

@@ -26,7 +26,11 @@ def lint_variable(scene: Scene, name: str) -> tuple[Finding, ...]:
     setting = scene.go.settings.get(name)
     if setting is None or setting.value.layer is Layer.BUILT_IN:
         return ()
-    found = lint_setting(name, setting.value.text, source_of(name, setting.value))
+    text = setting.value.text
+    if setting.value.layer is Layer.GOENV:
+        # The check of the file tells about its line ends, once for all variables.
+        text = text.removesuffix("\r")
+    found = lint_setting(name, text, source_of(name, setting.value))
     return tuple(with_proof(scene, name, finding) for finding in found)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from modgate.client.causes import config
 from modgate.client.doctor.check import Check, Result
 from modgate.client.findings import Evidence, Finding, Impact, Severity
+from modgate.client.machine.goenv_edit import with_value
 from modgate.client.machine.golayers import parse_env_file
 from modgate.client.machine.goproxy_words import QUOTES
 from modgate.client.machine.lint import intended_variable
@@ -60,24 +61,33 @@ async def _run(scene: Scene) -> Result:
     return Result(findings=tuple(findings), facts=(Message("settings.goenv.read", {"path": file}),))
 
 
-def _edit(file: str, before: bytes, after: bytes) -> Repair:
+def _repair(file: str, before: bytes) -> Repair | None:
+    """All that is wrong with the bytes at once: two edits of one file would be in each other's way."""
+    try:
+        after = before.decode("utf-16").encode() if before.startswith(_UTF16) else before.removeprefix(_BOM)
+    except UnicodeDecodeError:
+        return None
+    after = after.replace(b"\r\n", b"\n").removesuffix(b"\r")
+    for line in parse_env_file(after):
+        if _is_quoted(line):
+            after = with_value(after, line.line, line.key, line.text[1:-1])
     return Repair(edits=(FileEdit(Path(file), before, after),))
+
+
+def _is_quoted(line: EnvLine) -> bool:
+    text = line.text.removesuffix("\r")
+    return line.key in _FOLDERS and len(text) > 1 and text[0] in QUOTES and text[-1] in QUOTES
 
 
 def _encoding(file: str, data: bytes) -> Finding | None:
     if data.startswith(_UTF16):
-        try:
-            after = data.decode("utf-16").replace("\r\n", "\n").encode()
-        except UnicodeDecodeError:
-            return Finding(config.FILE_UTF16, {"path": file}, subject=file)
-        return Finding(config.FILE_UTF16, {"path": file}, subject=file, repair=_edit(file, data, after))
+        return Finding(config.FILE_UTF16, {"path": file}, subject=file, repair=_repair(file, data))
     if not data.startswith(_BOM):
         return None
     first = data[3:].partition(b"\n")[0].partition(b"=")[0].decode(errors="replace")
     values = {"path": file, "variable": safe(first)}
     proof = Evidence(raw=safe(f"EF BB BF {first}=…"), source=f"{file}:1")
-    repair = _edit(file, data, data.removeprefix(_BOM))
-    return Finding(config.FILE_BOM, values, evidence=(proof,), subject=file, repair=repair)
+    return Finding(config.FILE_BOM, values, evidence=(proof,), subject=file, repair=_repair(file, data))
 
 
 def _line_ends(file: str, data: bytes) -> Finding | None:
@@ -95,7 +105,7 @@ def _line_ends(file: str, data: bytes) -> Finding | None:
             Evidence(raw=safe(f"{worst.key}={worst.text[:-1]}") + "\\r", source=f"{file}:{worst.line}"),
         ),
         subject=file,
-        repair=_edit(file, data, data.replace(b"\r\n", b"\n").removesuffix(b"\r")),
+        repair=_repair(file, data),
         severity=None if harmed else Severity.NOTE,
     )
 
@@ -108,11 +118,10 @@ def _unharmed(line: EnvLine) -> bool:
 def _quotes(file: str, data: bytes) -> Finding | None:
     """Only folders: the other variables' own checks look at their values."""
     for line in parse_env_file(data):
-        text = line.text.rstrip("\r")
-        if line.key in _FOLDERS and len(text) > 1 and text[0] in QUOTES and text[-1] in QUOTES:
-            values = {"variable": line.key, "value": safe(text), "source": f"{file}:{line.line}"}
-            after = data.replace(text.encode(), text[1:-1].encode(), 1)
-            return Finding(config.QUOTES, values, subject=line.key, repair=_edit(file, data, after))
+        if _is_quoted(line):
+            text = safe(line.text.removesuffix("\r"))
+            values = {"variable": line.key, "value": text, "source": f"{file}:{line.line}"}
+            return Finding(config.QUOTES, values, subject=line.key, repair=_repair(file, data))
     return None
 
 

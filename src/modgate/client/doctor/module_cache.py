@@ -8,6 +8,8 @@ download is likely to fail half-way.
 from __future__ import annotations
 
 import asyncio
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +41,8 @@ async def _run(scene: Scene) -> Result:
     if isinstance(scene.host, LocalHost):
         for variable, path in _folders(scene):
             try:
-                seen = await asyncio.wait_for(asyncio.to_thread(try_folder, path), _LIMIT)
+                async with asyncio.timeout(_LIMIT):
+                    seen = await _tried(path)
             except TimeoutError:
                 why = Message("settings.folder.slow")
                 values: dict[str, str | Message] = {}
@@ -51,6 +54,24 @@ async def _run(scene: Scene) -> Result:
     return Result(findings=_each_path_once(findings), facts=tuple(facts))
 
 
+async def _tried(path: Path) -> FolderFacts:
+    """In a thread that nobody waits for at the end: a network file system may never answer."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[FolderFacts] = loop.create_future()
+
+    def tell(seen: FolderFacts) -> None:
+        if not answer.done():
+            answer.set_result(seen)
+
+    def work() -> None:
+        seen = try_folder(path)
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(tell, seen)
+
+    threading.Thread(target=work, daemon=True).start()
+    return await answer
+
+
 def _folders(scene: Scene) -> Iterator[tuple[str, Path]]:
     for variable in _VARIABLES:
         text = scene.go[variable]
@@ -60,9 +81,8 @@ def _folders(scene: Scene) -> Iterator[tuple[str, Path]]:
             continue
         yield variable, Path(text)
         # What `sudo go` leaves behind are folders of root's below one's own.
-        below = Path(text) / "cache" / "download"
-        if variable == "GOMODCACHE" and below.is_dir():
-            yield variable, below
+        if variable == "GOMODCACHE":
+            yield variable, Path(text) / "cache" / "download"
 
 
 def _relative(scene: Scene) -> Iterator[Finding]:

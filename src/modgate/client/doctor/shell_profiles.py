@@ -73,32 +73,21 @@ def _variable(scene: Scene, reading: Reading, name: str) -> Iterator[Finding]:
     last = reading.last(name)
     if last is None:
         return
+    yield from _overridden(reading, name)
     actual = scene.host.environ.get(name, "")
-    if name not in reading.exported and not actual:
-        yield Finding(
-            causes.NOT_EXPORTED,
-            {"variable": name, "file": last.place},
-            impact=Impact.DEGRADES,
-            evidence=(_proof(last),),
-            subject=name,
-            repair=_exporting(scene, last),
-        )
+    if last.value is not None and last.value == (actual or scene.go[name]):
         return
-    certain = [one for one in reading.of(name) if not one.conditional and one.value is not None]
-    if len(certain) > 1 and certain[0].value != certain[-1].value and not certain[-1].own:
-        yield Finding(
-            causes.LATER_OVERRIDE,
-            {
-                "variable": name,
-                "first": certain[0].place,
-                "second": certain[-1].place,
-                "value": safe(certain[-1].value or ""),
-            },
-            impact=Impact.RISK,
-            evidence=(_proof(certain[0]), _proof(certain[-1])),
-            subject=name,
-        )
-    if last.value is not None and last.value != actual and name in reading.exported:
+    if name not in reading.exported:
+        if not actual:
+            yield Finding(
+                causes.NOT_EXPORTED,
+                {"variable": name, "file": last.place},
+                impact=Impact.DEGRADES,
+                evidence=(_proof(last),),
+                subject=name,
+                repair=_exporting(scene, last),
+            )
+    elif last.value is not None:
         yield Finding(
             causes.NEW_SHELL_NEEDED,
             {
@@ -111,6 +100,20 @@ def _variable(scene: Scene, reading: Reading, name: str) -> Iterator[Finding]:
             evidence=(_proof(last),),
             subject=name,
         )
+
+
+def _overridden(reading: Reading, name: str) -> Iterator[Finding]:
+    certain = [one for one in reading.of(name) if not one.conditional and one.value is not None]
+    if len(certain) < 2 or certain[0].value == certain[-1].value or certain[-1].own:
+        return
+    values = {"variable": name, "first": certain[0].place, "second": certain[-1].place}
+    yield Finding(
+        causes.LATER_OVERRIDE,
+        {**values, "value": safe(certain[-1].value or "")},
+        impact=Impact.RISK,
+        evidence=(_proof(certain[0]), _proof(certain[-1])),
+        subject=name,
+    )
 
 
 def _proof(one: Assignment) -> Evidence:
@@ -156,6 +159,8 @@ def _not_read(scene: Scene, shell: Shell, terminal: Reading, editor: Reading) ->
         for one in reading.assignments:
             known = scene.host.environ.get(one.name) or terminal.of(one.name) or one.name in told
             if one.name not in _NAMES or known or one.conditional:
+                continue
+            if one.value is not None and one.value == scene.go[one.name]:
                 continue
             told.add(one.name)
             # A login reads this one: the variable comes with the next login at the latest.

@@ -41,19 +41,20 @@ class FolderFacts:
 def try_folder(path: Path) -> FolderFacts:
     """Try the folder, or the nearest one above it that exists."""
     folder = path
-    while not folder.exists() and folder != folder.parent:
+    # os.path never raises, also where a folder above may not be looked into.
+    while not os.path.exists(folder) and folder != folder.parent:  # noqa: PTH110
         folder = folder.parent
     free = None
     with suppress(OSError):
         free = shutil.disk_usage(folder).free
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112
         return FolderFacts(str(folder), why=os.strerror(errno.ENOTDIR), free=free)
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".modgate-try-") as file:
             name = Path(file.name)
             file.write(b"x")
             file.flush()
-            folds = (name.parent / name.name.upper()).exists()
+            folds = os.path.exists(name.parent / name.name.upper())  # noqa: PTH110
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         words = error.strerror or str(error)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from modgate.client.machine.host import System
 from modgate.client.machine.settings import Layer
+from modgate.client.machine.showing import safe
 from modgate.client.repair.plan import FileEdit, Repair
 from modgate.errors import Unavailable
 
@@ -33,6 +34,9 @@ def repair_variable(host: Host, go: GoSettings, name: str, wanted: str) -> Repai
     if value.layer is Layer.GOENV:
         edit = _edit(host, value.file, name, value.line, wanted)
         return Repair(edits=(edit,)) if edit else Repair(commands=(_go_command(name, wanted),))
+    if safe(wanted) != wanted:
+        # A command is shown, copied and kept in histories: no place for a password.
+        return None
     if value.layer is Layer.OS:
         return Repair(commands=(_shell_command(host.system, name, wanted),))
     return Repair(commands=(_go_command(name, wanted),)) if wanted else None
