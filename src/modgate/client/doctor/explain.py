@@ -216,5 +216,5 @@ def _mentions(finding: Finding, path: str) -> bool:
 
 
 def _names_place_of(value: str, finding: Finding) -> bool:
-    named = place_of(value)
+    named = place_of(value if "://" in value else f"https://{value}")
     return named is not None and any(place.meets(named) for place in places_of(finding))

@@ -46,8 +46,10 @@ class Place:
 
 
 def place_of(text: str) -> Place | None:
-    """The place that a URL, `host:port` or a host names; None for any other text."""
+    """The place that a URL, `host:port` or a host names; None for any other text, as a module's path."""
     text = text.strip()
+    if "://" not in text and "/" in text:
+        return None
     try:
         parts = urlsplit(text if "://" in text else f"//{text}")
         host, port = parts.hostname, parts.port

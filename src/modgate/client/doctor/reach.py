@@ -95,7 +95,7 @@ def _matters_not(
     if indexes:
         return indexes <= idle
     places = places_of(finding)
-    if finding.cause.phase not in NETWORK or not places:
+    if finding.cause.phase not in NETWORK or not places or _is_of_every_host(finding):
         return False
     database = place_of(ground.sumdb)
     if database is not None and any(place.meets(database) for place in places):
@@ -108,7 +108,7 @@ def _entries_of(finding: Finding, chain: Sequence[ProxyEntry]) -> frozenset[int]
     """The entries that a finding is about, none where it is about something else or everything."""
     if finding.cause.phase is Phase.VCS and finding.subject.startswith(EntryKind.DIRECT):
         return frozenset(i for i, entry in enumerate(chain) if entry.kind is EntryKind.DIRECT)
-    if finding.cause.phase not in NETWORK:
+    if finding.cause.phase not in NETWORK or _is_of_every_host(finding):
         return frozenset()
     places = places_of(finding)
     found: set[int] = set()
@@ -117,6 +117,11 @@ def _entries_of(finding: Finding, chain: Sequence[ProxyEntry]) -> frozenset[int]
         if base is not None and any(_at(place, base) for place in places):
             found.add(index)
     return frozenset(found)
+
+
+def _is_of_every_host(finding: Finding) -> bool:
+    """A proxy variable stands in front of every host; the place that it names is the proxy's own."""
+    return finding.cause.phase is Phase.PROXY and "host" not in finding.cause.values
 
 
 def _at(place: Place, base: Place) -> bool:
