@@ -64,7 +64,7 @@ async def _run(scene: Scene) -> Result:
     seen = await asyncio.gather(*(_host(scene, endpoint) for endpoint in named))
     findings: list[Finding] = []
     down: set[tuple[Cause, str]] = set()
-    for endpoint, (found, _, _) in zip(named, seen, strict=True):
+    for endpoint, (found, _) in zip(named, seen, strict=True):
         for finding in found:
             if finding.cause in _OF_SERVER:
                 # A resolver that is down is one fault, however many names it was asked for.
@@ -75,14 +75,12 @@ async def _run(scene: Scene) -> Result:
             findings += [replace(finding, subject=one.shown) for one in sharing(every, endpoint)]
     return Result(
         findings=tuple(findings),
-        facts=tuple(fact for _, facts, _ in seen for fact in facts),
-        data={"answers": [row for _, _, rows in seen for row in rows]},
+        data={"answers": [row for _, rows in seen for row in rows]},
     )
 
 
-async def _host(
-    scene: Scene, endpoint: Endpoint
-) -> tuple[list[Finding], list[Message], list[dict[str, object]]]:
+async def _host(scene: Scene, endpoint: Endpoint) -> tuple[list[Finding], list[dict[str, object]]]:
+    """What was found of one name, and every answer as a row."""
     others = asyncio.gather(*(scene.net.resolve(endpoint.host, server) for server in scene.resolvers))
     ours = await scene.net.resolve(endpoint.host)
     if ours.failure is not None:
@@ -90,8 +88,7 @@ async def _host(
     else:
         found = await _proved(scene, endpoint, ours, others)
     answers = [ours, *await others]
-    rows = [_row(answer) for answer in answers]
-    return found, [_fact(answer) for answer in answers], rows
+    return found, [_row(answer) for answer in answers]
 
 
 async def _unresolved(

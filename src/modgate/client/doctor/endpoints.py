@@ -46,7 +46,10 @@ __all__ = [
 
 
 _LONGEST = 200
-_SAYS_ALL = frozenset({FailureKind.REFUSED, FailureKind.RESET, FailureKind.TIMEOUT, FailureKind.NO_SUCH_HOST})
+_SAYS_ALL = frozenset(
+    {FailureKind.REFUSED, FailureKind.RESET, FailureKind.TIMEOUT, FailureKind.NO_SUCH_HOST}
+    | {FailureKind.NOT_YET_VALID, FailureKind.EXPIRED}
+)
 """The system's own words for these say the same once more."""
 
 

@@ -88,7 +88,6 @@ async def _run(scene: Scene) -> Result:
         kept.setdefault((finding.cause, finding.subject), finding)
     return Result(
         findings=tuple(kept.values()),
-        facts=tuple(_fact(one) for one in seen if one.kind == "list"),
         data={"waterfall": [_row(one) for one in seen]},
     )
 
