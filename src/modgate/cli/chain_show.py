@@ -102,11 +102,10 @@ class Story:
         """Whether go did what was predicted; None where nothing was rehearsed or it cannot be told."""
         if self.predicted is None or self.observed is None or self.open_end:
             return None
+        proxies = {index for index, entry in enumerate(self.entries) if entry.kind is EntryKind.PROXY}
         asked = {
-            one.endpoint: tuple(
-                step.entry for step in one.steps if self.entries[step.entry].kind is EntryKind.PROXY
-            )
-            for one in self.predicted.walks
+            name: tuple(index for index in steps if index in proxies)
+            for name, steps in self.predicted.asked.items()
         }
         return (
             {name: steps for name, steps in asked.items() if steps} == dict(self.observed.asked)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modgate.client.chain.rehearse import Observed, observe
-from modgate.client.chain.rules import Answer, Download, answer_of, download
+from modgate.client.chain.rules import Answer, Download, answer_of, download, download_latest
 from modgate.client.chain.staging import staged
 from modgate.client.faults.content import DRILL, DrillContent
 from modgate.client.faults.kinds import FaultSpec, parse_fault
@@ -37,6 +37,7 @@ class Case:
 
     faults: tuple[str, ...]
     separators: tuple[str, ...]
+    latest: bool = False
 
     def __str__(self) -> str:
         return "".join(a + b for a, b in zip(self.faults, (*self.separators, ""), strict=True))
@@ -101,11 +102,16 @@ async def _difference(
     def answers(index: int, endpoint: str) -> Answer:
         return answer_of(specs[index], endpoint)
 
-    predicted = download(entries, answers)
+    predicted = (download_latest if case.latest else download)(entries, answers)
     chain = await staged(server, entries, specs, everything=True)
     environ = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
     seen = await observe(
-        go, chain, str(DRILL), environ=environ, patience=patience, silent=silent if predicted.waits else None
+        go,
+        chain,
+        f"{DRILL.path}@latest" if case.latest else str(DRILL),
+        environ=environ,
+        patience=patience,
+        silent=silent if predicted.waits else None,
     )
     faults = _compare(case, predicted, seen)
     return f"{case}: {'; '.join(faults)}\n    {seen.error}" if faults else ""
@@ -114,8 +120,8 @@ async def _difference(
 def _compare(case: Case, predicted: Download, seen: Observed) -> list[str]:
     faults = []
     asked = {
-        one.endpoint: tuple(step for step in one.asked if case.faults[step] != "off")
-        for one in predicted.walks
+        name: tuple(step for step in steps if case.faults[step] != "off")
+        for name, steps in predicted.asked.items()
     }
     asked = {name: steps for name, steps in asked.items() if steps}
     if asked != seen.asked:

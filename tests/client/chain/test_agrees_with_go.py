@@ -9,6 +9,9 @@ import pytest
 from modgate.client.faults.kinds import FAULTS, Means
 from tests.client.chain.laboratory import Case, run_all
 
+pytestmark = pytest.mark.timeout(900)
+"""Thousands of runs of go: on a busy machine they take their time."""
+
 MARKS = (",", "|")
 SLOW_IN_GO = {"tls-timeout"}
 """go itself takes ten seconds for these."""
@@ -77,7 +80,26 @@ async def test_a_chain_of_three_entries_does_what_the_rules_say(go_command: str)
     await _agree(go_command, core + cover)
 
 
+async def test_asking_for_the_latest_version_does_what_the_rules_say(go_command: str) -> None:
+    queries = tuple(
+        f"{name}:{endpoint}"
+        for name in ("404", "403", "reset", "timeout", "truncated", "html", "eof", "500-then-ok")
+        for endpoint in ("list", "latest", "info", "mod", "list+latest")
+    )
+    faults = (*WHOLE, *queries)
+    await _agree(
+        go_command,
+        [
+            Case((fault, other), (mark,), latest=True)
+            for fault in faults
+            for mark in MARKS
+            for other in ("ok", "404", "off")
+        ],
+    )
+
+
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 async def test_every_pair_of_faults_does_what_the_rules_say(go_command: str) -> None:
     faults = (*EVERY, "tls-timeout", "off")
     await _agree(
@@ -92,6 +114,7 @@ async def test_every_pair_of_faults_does_what_the_rules_say(go_command: str) -> 
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 async def test_every_triple_of_kinds_does_what_the_rules_say(go_command: str) -> None:
     await _agree(
         go_command,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Observed", "observe"]
 
 _GET = re.compile(r"# get (?P<url>\S+?)(?:: (?P<rest>.*))?$")
-_FILES = {"info", "mod", "zip"}
+_FILES = {"list", "latest", "info", "mod", "zip"}
 _QUIET = 0.05
 _NAMELESS = ("instead of requested version", "zip: not a valid zip file")
 """Errors of go's that do not say which proxy's answer they are about."""

@@ -13,7 +13,7 @@ cmd/go/internal/modfetch/proxy.go (TryProxies), cache.go, fetch.go (downloadZip)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -26,7 +26,19 @@ if TYPE_CHECKING:
     from modgate.client.faults.kinds import FaultSpec
     from modgate.gomod.proxylist import ProxyEntry
 
-__all__ = ["WANTED", "Answer", "Download", "Move", "Step", "Walk", "answer_of", "download", "move_of", "walk"]
+__all__ = [
+    "WANTED",
+    "Answer",
+    "Download",
+    "Move",
+    "Step",
+    "Walk",
+    "answer_of",
+    "download",
+    "download_latest",
+    "move_of",
+    "walk",
+]
 
 WANTED = ("info", "mod", "zip")
 """What `go mod download MODULE@VERSION` asks for, in this order; a failure ends it."""
@@ -35,13 +47,15 @@ WANTED = ("info", "mod", "zip")
 class Answer(StrEnum):
     """What an answer means to go, whatever it was on the wire.
 
-    `spoilt` is a whole answer that is taken and proves unusable after the walk; `unknown` was not found out.
+    `spoilt` is a whole answer that is taken and proves unusable after the walk; `empty` a list that holds no
+    versions; `unknown` was not found out.
     """
 
     GOOD = "good"
     ABSENT = "absent"
     ERROR = "error"
     SPOILT = "spoilt"
+    EMPTY = "empty"
     SILENT = "silent"
     UNKNOWN = "unknown"
 
@@ -74,12 +88,14 @@ class Walk:
         steps: Every entry that was asked.
         used: The entry whose answer is taken, None where there is none.
         reported: The entry whose error go prints, None where there is no error, or where go still waits.
+        followed: What the same entries were asked for besides, in order: (entry, endpoint).
     """
 
     endpoint: str
     steps: tuple[Step, ...]
     used: int | None = None
     reported: int | None = None
+    followed: tuple[tuple[int, str], ...] = ()
 
     @property
     def asked(self) -> tuple[int, ...]:
@@ -99,9 +115,21 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """The walks of one `go mod download MODULE@VERSION`, up to and including the first that fails."""
+    """The walks of one `go mod download`, up to and including the first that fails."""
 
     walks: tuple[Walk, ...]
+
+    @property
+    def asked(self) -> dict[str, tuple[int, ...]]:
+        """The entries in the order in which they are asked, by endpoint."""
+        found: dict[str, list[int]] = {}
+        for one in self.walks:
+            for endpoint, index in [
+                *((one.endpoint, index) for index in one.asked),
+                *((endpoint, index) for index, endpoint in one.followed),
+            ]:
+                found.setdefault(endpoint, []).append(index)
+        return {endpoint: tuple(indexes) for endpoint, indexes in found.items()}
 
     @property
     def good(self) -> bool:
@@ -163,6 +191,36 @@ def move_of(entries: Sequence[ProxyEntry], index: int, answer: Answer) -> Move:
     return Move.STOPS
 
 
+def download_latest(entries: Sequence[ProxyEntry], answers: Callable[[int, str], Answer]) -> Download:
+    """The walks of `go mod download MODULE@latest` for a module that has tagged versions.
+
+    Which version that is, one entry answers alone: its list and the .info of the newest on it, or its
+    `@latest` where the list is empty. If either fails, so has the entry. Source: modload/query.go.
+    """
+    followed: list[tuple[int, str]] = []
+
+    def chosen(index: int) -> Answer:
+        first = answers(index, "list")
+        if first not in {Answer.GOOD, Answer.EMPTY}:
+            return first
+        endpoint = "info" if first is Answer.GOOD else "latest"
+        followed.append((index, endpoint))
+        second = answers(index, endpoint)
+        # An empty list and no `@latest` is "no matching versions", which is not absence.
+        return Answer.ERROR if first is Answer.EMPTY and second is Answer.ABSENT else second
+
+    query = walk(entries, "list", chosen)
+    query = replace(query, followed=tuple(followed))
+    if not query.good:
+        return Download((query,))
+    walks = [query]
+    for endpoint in ("mod", "zip"):
+        walks.append(walk(entries, endpoint, partial(_at, answers, endpoint)))
+        if not walks[-1].good:
+            break
+    return Download(tuple(walks))
+
+
 def _at(answers: Callable[[int, str], Answer], endpoint: str, index: int) -> Answer:
     return answers(index, endpoint)
 
@@ -175,14 +233,16 @@ def _rank(answer: Answer, entry: ProxyEntry) -> int:
 
 
 _WHOLE_BODY: Mapping[str, Mapping[str, Answer]] = {
-    # HTML is no JSON, and go says so at once; a .mod is not read until later, and a zip after the walk.
-    "html": {"info": Answer.ERROR, "mod": Answer.GOOD, "zip": Answer.SPOILT},
-    "badzip": {"info": Answer.GOOD, "mod": Answer.GOOD, "zip": Answer.SPOILT},
-    "wrong-version": {"info": Answer.ERROR, "mod": Answer.GOOD, "zip": Answer.GOOD},
+    # HTML is no JSON, and go says so at once; no line of it is a version, so a list of it is empty; a .mod is
+    # not read until later, and a zip after the walk.
+    "html": {"list": Answer.EMPTY, "mod": Answer.GOOD, "zip": Answer.SPOILT},
+    "badzip": {"zip": Answer.SPOILT},
+    "wrong-version": {"info": Answer.ERROR},
     # `go mod download` takes a go.mod with another path; `go get` and `go build` refuse it afterwards.
-    "moved": {"info": Answer.GOOD, "mod": Answer.GOOD, "zip": Answer.GOOD},
-    "slow": {"info": Answer.GOOD, "mod": Answer.GOOD, "zip": Answer.GOOD},
+    "moved": {},
+    "slow": {},
 }
+_ONLY_PARTS = frozenset({"badzip", "wrong-version", "moved", "slow"})
 
 
 def answer_of(spec: FaultSpec, endpoint: str) -> Answer:
@@ -194,4 +254,5 @@ def answer_of(spec: FaultSpec, endpoint: str) -> Answer:
         return Answer.ABSENT
     if fault.name in {"timeout", "stall"}:
         return Answer.SILENT
-    return _WHOLE_BODY.get(fault.name, {}).get(endpoint, Answer.ERROR)
+    otherwise = Answer.GOOD if fault.name in _ONLY_PARTS else Answer.ERROR
+    return _WHOLE_BODY.get(fault.name, {}).get(endpoint, otherwise)
