@@ -111,8 +111,6 @@ def _requests(requests: Sequence[SeenRequest], say: Catalogue, *, verbose: bool)
     if not requests:
         return
     failed = [request for request in requests if request.phase is not Phase.OK]
-    if not failed and not verbose and len(requests) > _ROWS:
-        yield Text(say("log.table.only_ok", count=len(requests)), "dim")
     chosen = list(requests) if verbose else _chosen(requests, failed)
     hosts = {target(request.url).host for request in requests}
     several = len(hosts) > 1
