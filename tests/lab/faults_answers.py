@@ -13,7 +13,7 @@ from tests.support.modules import make_zip
 MIRROR = "mirror.example.net"
 
 
-def _only(lab: Internet, *faults: tuple[str, Reply], h2: bool = False, more: str = "") -> None:
+def only(lab: Internet, *faults: tuple[str, Reply], h2: bool = False, more: str = "") -> None:
     """The mirror is all there is, and has these faults."""
     lab.machine.settings["GOPROXY"] = f"https://{MIRROR}{more}"
     lab.proxies[MIRROR].faults = list(faults)
@@ -23,19 +23,19 @@ def _only(lab: Internet, *faults: tuple[str, Reply], h2: bool = False, more: str
 @stage(11, "MG-STAT-002", phase="status")
 def forbidden(lab: Internet) -> None:
     refusal = Reply(b"Forbidden by policy: licence not allowed\n", 403)
-    _only(lab, (f"/{STAND_IN}/*", refusal), more=",https://goproxy.cn,direct")
+    only(lab, (f"/{STAND_IN}/*", refusal), more=",https://goproxy.cn,direct")
 
 
 @stage(11, "MG-STAT-002", phase="status", modules=("example.com/tool@v1.1.0",))
 def one_module_forbidden(lab: Internet) -> None:
     refusal = Reply(b"example.com/tool is blocked: unreviewed\n", 403)
-    _only(lab, ("/example.com/tool/*", refusal), more=",direct")
+    only(lab, ("/example.com/tool/*", refusal), more=",direct")
 
 
 @stage(12, "MG-STAT-011", "MG-STAT-003", phase="status", modules=("example.com/tool@v1.1.0",))
 def mirror_lags(lab: Internet) -> None:
     absent = Reply(b"not found: example.com/tool@v1.1.0: invalid version: unknown revision v1.1.0\n", 404)
-    _only(lab, ("/example.com/tool/@v/v1.1.0.*", absent))
+    only(lab, ("/example.com/tool/@v/v1.1.0.*", absent))
 
 
 @stage(12, "MG-STAT-012", "MG-STAT-003", phase="status", modules=("example.com/tool@v9.9.9",))
@@ -68,12 +68,12 @@ def page_without_go_import(lab: Internet) -> None:
 
 @stage(17, "MG-CNT-002", phase="content")
 def zip_is_html(lab: Internet) -> None:
-    _only(lab, ("*.zip", Reply(HTML, type="text/html")))
+    only(lab, ("*.zip", Reply(HTML, type="text/html")))
 
 
 @stage(18, "MG-CNT-001", "MG-CNT-009", phase="content")
 def portal_answers_everything(lab: Internet) -> None:
-    _only(lab)
+    only(lab)
     for name in (MIRROR, "neverssl.com"):
         lab.web.sites[name].app = sign_in
 
@@ -86,32 +86,32 @@ def portal_on_a_plain_proxy(lab: Internet) -> None:
 
 @stage(19, "MG-BODY-001", phase="body")
 def body_cut(lab: Internet) -> None:
-    _only(lab, ("*.zip", Reply(breaks=Break.CUT)))
+    only(lab, ("*.zip", Reply(breaks=Break.CUT)))
 
 
 @stage(19, "MG-BODY-003", phase="body")
 def http2_stream_reset(lab: Internet) -> None:
-    _only(lab, ("*.zip", Reply(breaks=Break.CUT)), h2=True)
+    only(lab, ("*.zip", Reply(breaks=Break.CUT)), h2=True)
 
 
 @stage(19, "MG-BODY-004", phase="body")
 def connection_reset_in_the_body(lab: Internet) -> None:
-    _only(lab, ("*.zip", Reply(breaks=Break.RESET_BODY)))
+    only(lab, ("*.zip", Reply(breaks=Break.RESET_BODY)))
 
 
 @stage(19, "MG-HTTP-001", phase="headers")
 def closed_without_an_answer(lab: Internet) -> None:
-    _only(lab, ("/*", Reply(breaks=Break.CLOSE)))
+    only(lab, ("/*", Reply(breaks=Break.CLOSE)))
 
 
 @stage(20, "MG-HTTP-004", "MG-HTTP-008", phase="headers")
 def no_answer(lab: Internet) -> None:
-    _only(lab, ("/*", Reply(breaks=Break.HANG)), more=",direct")
+    only(lab, ("/*", Reply(breaks=Break.HANG)), more=",direct")
 
 
 @stage(20, "MG-BODY-002", phase="body")
 def body_stalls(lab: Internet) -> None:
-    _only(lab, ("*.zip", Reply(breaks=Break.STALL)))
+    only(lab, ("*.zip", Reply(breaks=Break.STALL)))
 
 
 @stage(21, "MG-SUM-008", phase="checksum")
@@ -119,14 +119,14 @@ def mirror_serves_a_moved_tag(lab: Internet) -> None:
     built = lab.world.modules[STAND_IN, "v1.5.2"]
     prefix = f"{STAND_IN}@v1.5.2"
     moved = make_zip({f"{prefix}/go.mod": built.mod, f"{prefix}/quote.go": b"package quote // moved\n"})
-    _only(lab, (built.url("zip"), Reply(moved, type="application/zip")))
+    only(lab, (built.url("zip"), Reply(moved, type="application/zip")))
 
 
 @stage(21, "MG-SUM-003", phase="checksum")
 def database_forged(lab: Internet) -> None:
     other = lab.database.latest.replace(b"go.sum database tree\n", b"go.sum database tree\n9")
     forged = Reply(other)
-    _only(lab, ("/sumdb/*/latest", forged), ("/sumdb/*/lookup/*", forged))
+    only(lab, ("/sumdb/*/latest", forged), ("/sumdb/*/lookup/*", forged))
 
 
 @stage(21, "MG-SUM-001", phase="checksum")
@@ -153,7 +153,7 @@ def database_with_two_urls(lab: Internet) -> None:
 
 @stage(23, "MG-TC-001", phase="toolchain")
 def toolchain_not_carried(lab: Internet) -> None:
-    _only(lab, ("/golang.org/toolchain/*", Reply(b"not found\n", 404)))
+    only(lab, ("/golang.org/toolchain/*", Reply(b"not found\n", 404)))
     lab.machine.work.mkdir()
     (lab.machine.work / "go.mod").write_text("module example.org/app\n\ngo 1.27.0\n", encoding="utf-8")
 

@@ -164,3 +164,74 @@ def nothing_answers_at_all(lab: Internet) -> None:
 @stage(3, "MG-SYS-018", phase="dns")
 def hosts_file_leads_astray(lab: Internet) -> None:
     lab.machine.hosts = [f"{FORGED} proxy.golang.org"]
+
+
+@stage(3, "MG-DNS-003", phase="dns")
+def names_forged_everywhere_but_in_https(lab: Internet) -> None:
+    for resolver in lab.resolvers.values():
+        resolver.lies.update(dict.fromkeys(GOOGLE, (FORGED,)))
+
+
+@stage(3, "MG-DNS-008", "MG-DNS-003", phase="dns")
+def names_led_to_this_machine(lab: Internet) -> None:
+    lab.resolvers[SYSTEM_RESOLVER].lies.update(dict.fromkeys(GOOGLE, ("127.0.0.1",)))
+
+
+@stage(5, "MG-TLS-003", "MG-TLS-009", phase="tls")
+def handshake_closed(lab: Internet) -> None:
+    for name in GOOGLE:
+        lab.web.sites[name].meeting = Meeting.CLOSE
+
+
+@stage(6, "MG-TLS-004", phase="tls")
+def one_host_with_a_company_certificate(lab: Internet) -> None:
+    lab.web.sites["mirror.example.net"].shown = Shown.UNKNOWN
+    lab.machine.settings["GOPROXY"] = "https://mirror.example.net,direct"
+
+
+@stage(8, "MG-SYS-001", phase="tls")
+def clock_fast(lab: Internet) -> None:
+    """The rest of the world lives a year ago."""
+    for site in lab.web.sites.values():
+        site.shown = Shown.EXPIRED
+    lab.web.ahead = -400 * 86400
+
+
+@stage(9, "MG-PRX-001", phase="proxy")
+def proxy_refuses_the_password(lab: Internet) -> None:
+    lab.tunnel = Tunnel.WANTS_PASSWORD
+    lab.machine.environ["https_proxy"] = f"http://me:wrong@{CORPORATE_PROXY}:3128"
+
+
+@stage(10, "MG-PRX-002", phase="proxy")
+def proxy_without_an_address(lab: Internet) -> None:
+    lab.machine.environ["HTTPS_PROXY"] = "http://proxy.example-corp.com:3128"
+
+
+@stage(10, "MG-PRX-002", phase="proxy")
+def proxy_silent(lab: Internet) -> None:
+    lab.machine.environ["HTTPS_PROXY"] = "http://10.77.99.99:3128"
+
+
+@stage(10, "MG-PRX-011", "MG-PRX-002", phase="proxy")
+def socks_proxy_dead(lab: Internet) -> None:
+    lab.machine.environ["HTTPS_PROXY"] = f"socks5://{CORPORATE_PROXY}:1080"
+
+
+@stage(None, "MG-NET-004")
+def ipv6_leads_nowhere(lab: Internet) -> None:
+    lab.ipv6 = True
+    for name, address in zip(GOOGLE, ("2404:6800:4006:80e::2011", "2404:6800:4006:80e::2012"), strict=True):
+        lab.zone[name] = (*lab.zone[name], address)
+        lab.silent.add(address)
+
+
+@stage(6, "MG-SYS-015", phase="tls")
+def authority_file_missing(lab: Internet) -> None:
+    lab.machine.environ["SSL_CERT_FILE"] = "/opt/corp/ca.pem"
+    lab.machine.environ["SSL_CERT_DIR"] = "/opt/corp/certs"
+
+
+@stage(6, "MG-SYS-014", phase="tls")
+def no_authorities_installed(lab: Internet) -> None:
+    lab.authorities.bundle.unlink()

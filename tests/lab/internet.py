@@ -39,6 +39,7 @@ class Machine:
         hosts: Lines of /etc/hosts.
         nameservers: Of /etc/resolv.conf.
         system_gosumdb: GOSUMDB as GOROOT/go.env has it.
+        goenv: The GOENV file byte by byte, in place of `settings`.
     """
 
     home: Path
@@ -48,6 +49,7 @@ class Machine:
     hosts: list[str] = field(default_factory=list)
     nameservers: list[str] = field(default_factory=lambda: [SYSTEM_RESOLVER])
     system_gosumdb: str = ""
+    goenv: bytes = b""
 
 
 class Internet:
@@ -132,8 +134,9 @@ class Internet:
         )
         lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost", *machine.hosts]
         namespace.mount_file(Path("/etc/hosts"), ("\n".join(lines) + "\n").encode(), mounts)
-        bundle = {"ca-certificates.crt": self.authorities.bundle.read_bytes()}
-        namespace.mount_folder(Path("/etc/ssl/certs"), bundle, mounts)
+        bundle = self.authorities.bundle
+        trusted = {"ca-certificates.crt": bundle.read_bytes()} if bundle.exists() else {}
+        namespace.mount_folder(Path("/etc/ssl/certs"), trusted, mounts)
         goroot = Path(_output("go", "env", "GOROOT"))
         namespace.mount_file(
             goroot / "go.env",
@@ -143,9 +146,9 @@ class Internet:
         )
         (machine.home / ".config" / "go").mkdir(parents=True)
         machine.work.mkdir(exist_ok=True)
-        if machine.settings:
-            text = "".join(f"{name}={value}\n" for name, value in machine.settings.items())
-            (machine.home / ".config" / "go" / "env").write_text(text, encoding="utf-8")
+        text = "".join(f"{name}={value}\n" for name, value in machine.settings.items())
+        if machine.goenv or text:
+            (machine.home / ".config" / "go" / "env").write_bytes(machine.goenv or text.encode())
 
     async def run(self, *argv: str, limit: float) -> tuple[int | None, bytes, bytes]:
         """Run a program on the machine: exit status (None where it had to be ended), stdout, stderr."""
