@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modgate.client.machine.host import System
 from modgate.client.machine.local import LocalHost
@@ -112,6 +114,8 @@ def test_an_assignment_is_read_with_its_export(text: str, value: str | None, *, 
         "# export GOPROXY=x",
         "alias g='GOPROXY=x go'",
         "unset GOPROXY",
+        "cat >x <<EOF\nexport GOPROXY=x\nEOF\n",
+        "cat <<-'END' >x\n  GOPROXY=x\n  END\n",
         "export GOPROXY",
     ],
 )
@@ -228,6 +232,7 @@ PROGRAMS = [
     "X=a\nexport GOPROXY=\"$X b\"'$X c'\\ d\n",
     "export GOPROXY=one\nexport GOPROXY=two # three\n",
     "export GOPROXY=~/x\nPATH=$PATH:/q\n",
+    "cat >/dev/null <<EOF\nexport GOPROXY=no\nEOF\nexport GOPROXY='yes; no' OTHER=\"a && b\"\n",
     "declare -x GOPROXY='it is #1'\n",
     "set -o allexport\nGOPROXY=all\n",
     ". ~/other\nexport GOPROXY=$BASE/x\n",
@@ -251,3 +256,16 @@ def test_the_reading_agrees_with_the_shell_itself(tmp_path: Path, text: str, nam
     assert last is not None
     expected = last.value if "GOPROXY" in reading.exported else None
     assert told.get("GOPROXY") == expected
+
+
+@given(text=st.text(max_size=300), shell=st.sampled_from(list(Shell)))
+def test_no_text_makes_the_reading_fail(text: str, shell: Shell) -> None:
+    path = str(profile_to_write(RecordedHost(System.LINUX), shell))
+    host = RecordedHost(System.LINUX, files={path: text.encode(errors="replace")})
+    for session in (TERMINAL, EDITOR):
+        read_session(host, shell, session)
+
+
+def test_a_very_long_line_is_read_in_reasonable_time() -> None:
+    text = "export A='x'; " * 20_000 + "export GOPROXY=x"
+    assert _value(_host({"/home/me/.bashrc": text}), "GOPROXY") == "x"

@@ -70,6 +70,8 @@ _RETURN = re.compile(r"(?:&&|\|\||\)|;|then)\s*(?:return|exit)\b")
 _REFERENCE = re.compile(rf"\\([\"\\$`])|\$(?:\{{({_NAME})\}}|({_NAME}))")
 _FUNCTION = re.compile(r"(?:function\s+)?[\w-]+\s*\(\)\s*\{\s*|function\s+[\w-]+\s*\{\s*")
 _ARM = re.compile(r"\A\(?[^\s()'\"=]+\)\s+")
+_JOINT = re.compile(r";;?|&&|\|\||&(?=\s|\Z)")
+_HERE = re.compile(r"(?<!<)<<-?\s*[\"']?(\w+)[\"']?(?!<)")
 _WORD = re.compile(r"""(?:[^\s'"\\;&|]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+""")
 
 
@@ -92,9 +94,12 @@ class _Parser:
         self._in_guard = False
 
     def parse(self, text: str) -> Iterator[Line]:
-        number, pending, first = 0, "", 0
+        number, pending, first, here = 0, "", 0, ""
         for raw in text.replace("\r\n", "\n").split("\n"):
             number += 1
+            if here:
+                here = "" if raw.strip() == here else here
+                continue
             if not pending:
                 first = number
             if raw.endswith("\\") and not raw.endswith("\\\\"):
@@ -102,6 +107,8 @@ class _Parser:
                 continue
             line = _without_comment(pending + raw)
             pending = ""
+            document = _HERE.search(line) if self._shell is not Shell.POWERSHELL else None
+            here = document[1] if document else ""
             if line:
                 for _ in self._line(first, line):
                     yield from self._lines
@@ -261,7 +268,7 @@ def _without_comment(line: str) -> str:
 
 def _commands(line: str, *, in_line_block: bool) -> list[tuple[str, bool]]:
     """The commands of a line, each with whether it is certain to run."""
-    parts = re.split(r"""(;;?|&&|\|\||&(?=\s|$))(?=(?:[^"']|"[^"]*"|'[^']*')*$)""", line)
+    parts = _split(line)
     found: list[tuple[str, bool]] = []
     function = _FUNCTION.match(line)
     certain = function is None
@@ -281,3 +288,23 @@ def _commands(line: str, *, in_line_block: bool) -> list[tuple[str, bool]]:
         if command:
             found.append((command, certain))
     return found
+
+
+def _split(line: str) -> list[str]:
+    """Commands and what joins them, in turn; what stands in quotes joins nothing."""
+    parts, start, index, quote = [], 0, 0, ""
+    while index < len(line):
+        char = line[index]
+        if char == "\\" and quote != "'":
+            index += 2
+            continue
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            quote = char
+        elif joint := _JOINT.match(line, index):
+            parts += [line[start:index], joint[0]]
+            start = index = joint.end()
+            continue
+        index += 1
+    return [*parts, line[start:]]
