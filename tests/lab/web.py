@@ -186,6 +186,7 @@ class WebServer:
         if reply.breaks is not None:
             writer.write(reply.body[: len(reply.body) // 2])
             await writer.drain()
+            await asyncio.sleep(0.5)  # a reset throws away what the other side has not read yet
             await _break(
                 writer, {Break.CUT: Break.CLOSE, Break.STALL: Break.HANG}.get(reply.breaks, Break.RESET)
             )
