@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from tests.lab.stages import STAGES, Stage
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["ROWS", "Judged", "figure", "judge", "play_all", "summary"]
+__all__ = ["ROWS", "Judged", "figure", "judge", "play_all", "summary", "with_go"]
 
 assert all((faults_answers, faults_more, faults_network, health))
 ROWS = frozenset(range(1, 26))
@@ -49,6 +50,7 @@ def _play(stage: Stage) -> Judged:
     done = subprocess.run(
         ["unshare", "-rnm", sys.executable, "-m", "tests.lab.run", stage.name],
         cwd=REPOSITORY,
+        env=with_go(),
         capture_output=True,
         text=True,
         timeout=120,
@@ -58,6 +60,11 @@ def _play(stage: Stage) -> Judged:
     if not lines:
         return Judged(stage, f"the stage did not stand: {done.stderr[-800:]}", 0.0, "", ())
     return judge(stage, json.loads(lines[-1]))
+
+
+def with_go() -> dict[str, str]:
+    """The environment, with the go of this Python's own folder behind those of PATH."""
+    return {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{Path(sys.executable).parent}"}
 
 
 def judge(stage: Stage, result: dict[str, Any]) -> Judged:

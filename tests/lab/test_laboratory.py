@@ -13,7 +13,7 @@ import pytest
 
 from tests.lab import namespace
 from tests.lab.internet import STAND_IN
-from tests.lab.judging import REPOSITORY, ROWS, Judged, figure, judge, play_all, summary
+from tests.lab.judging import REPOSITORY, ROWS, Judged, figure, judge, play_all, summary, with_go
 from tests.lab.stages import STAGES, Stage
 from tests.lab.words import COMMANDS, USUAL, WORDS
 
@@ -33,7 +33,7 @@ def _need_namespaces() -> None:
 
 
 @pytest.fixture(scope="module")
-def played() -> Mapping[str, Judged]:
+def played(go_command: str) -> Mapping[str, Judged]:
     """Every stage, played once."""
     _need_namespaces()
     return {judged.stage.name: judged for judged in play_all()}
@@ -118,6 +118,7 @@ def _said_by_go(name: str) -> str:
     done = subprocess.run(
         ["unshare", "-rnm", sys.executable, "-m", "tests.lab.run", name, "sh", "-c", script],
         cwd=REPOSITORY,
+        env=with_go(),
         capture_output=True,
         text=True,
         timeout=120,
@@ -127,7 +128,7 @@ def _said_by_go(name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def said() -> Mapping[str, str]:
+def said(go_command: str) -> Mapping[str, str]:
     """What go says on each stage that it can be heard on."""
     _need_namespaces()
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
@@ -147,6 +148,6 @@ def test_go_itself_fails_as_the_stage_is_named(name: str, said: Mapping[str, str
 
 
 @pytest.mark.go
-def test_go_itself_works_where_nothing_is_staged() -> None:
+def test_go_itself_works_where_nothing_is_staged(go_command: str) -> None:
     _need_namespaces()
     assert "status 0" in _said_by_go("healthy")
