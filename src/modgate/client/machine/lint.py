@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from modgate.client.causes import config
 from modgate.client.findings import Finding, Impact
-from modgate.client.machine.goproxy_words import QUOTES, mended_goproxy
+from modgate.client.machine.goproxy_words import QUOTES, SPACES, mended_goproxy
 from modgate.client.machine.lint_flags import lint_goauth, lint_goflags
 from modgate.client.machine.lint_goproxy import lint_goproxy
 from modgate.client.machine.lint_names import intended_variable, lint_names
@@ -104,7 +104,7 @@ def lint_setting(name: str, text: str, source: str | Message) -> tuple[Finding, 
 
 def mended_value(name: str, text: str) -> str:
     """The value as it was probably meant, empty where that cannot be told or the value is right."""
-    bare = text.strip().strip(QUOTES).strip()
+    bare = text.strip(QUOTES + SPACES)
     if name == "GOPROXY":
         mended = mended_goproxy(text)
     elif name in PATTERN_VARIABLES:

@@ -20,7 +20,9 @@ __all__ = ["safe", "source_of"]
 
 _LIMIT = 200
 # `/@v/` and `/@latest` are parts of a module proxy's paths, not the end of user info.
-_BEFORE_AT = re.compile(r"(//|\A|[,|;\s，；、])(?!\*\*\*@)[^,|;\s，；、]*(?!(?<=/)@(?:v/|latest))@")
+_END = r"[,|;\s，；、]"
+# One `***@` alone is what the usual way has left; a second @ after it belongs to the same secret.
+_BEFORE_AT = re.compile(rf"(//|\A|{_END})(?!\*\*\*@[^@,|;\s，；、]*(?:{_END}|\Z))[^,|;\s，；、]*@")
 _QUERY = re.compile(r"([?&][^=&,|\s]{1,40}=)[^&,|\s]+")
 
 
