@@ -26,7 +26,7 @@ class Limits:
     """
 
     dns: float = 3.0
-    connect: float = 4.0
+    connect: float = 3.5
     proxy: float = 4.0
     tls: float = 4.0
     head: float = 4.0
