@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.client.mirrors.lab import BUSY, MODULE, SUBJECT, LabMirror, build_world, database_of
+from tests.client.mirrors.lab import BUSY, SUBJECT, LabMirror, build_world, database_of
 
 from modgate.client.mirrors.campaign import Campaign, Target
 from modgate.client.mirrors.ranking import rank, rate_of
@@ -104,16 +104,15 @@ async def measure(rounds: int, folder: Path) -> tuple[list[str], list[Figure]]:
             clock=lambda: NOW,
         )
         await campaign.run()
-        asked = {name: server.seen.count(f"/{MODULE}/@v/v0.20.0.info") for name, server in servers.items()}
     results = {result.name: result for result in campaign.results}
-    figures = [figure for it in MIRRORS for figure in _figures(it, results[it.name], asked[it.name])]
+    figures = [figure for it in MIRRORS for figure in _figures(it, results[it.name])]
     return [ranked.result.name for ranked in rank(campaign.results)], figures
 
 
-def _figures(known: Set, result: MirrorResult, asked: int) -> list[Figure]:
+def _figures(known: Set, result: MirrorResult) -> list[Figure]:
     cold, warm = summary(result.good(cold=True)), summary(result.good(cold=False))
     fresh = result.freshness[BUSY]
-    share = result.failed / asked
+    share = result.failed / result.attempts
     works = result.database is not None and result.database.works
     values = [
         ("cold P50 s", known.delay, cold.p50 if cold else 0.0),

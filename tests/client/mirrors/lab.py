@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = ["BUSY", "DATABASE", "MODULE", "SUBJECT", "LabMirror", "build_world", "database_of"]
+__all__ = ["BUSY", "DATABASE", "MEASURED", "MODULE", "SUBJECT", "LabMirror", "build_world", "database_of"]
 
 MODULE = "example.com/sys"
 BUSY = "example.com/busy"
@@ -36,6 +36,8 @@ SUBJECT = Subject(
     DATABASE.name,
     DATABASE.verifier_key,
 )
+MEASURED = frozenset(f"/{MODULE}/@v/{SUBJECT.version}.{kind}" for kind in ("info", "zip"))
+"""What latency, throughput and failures are measured with."""
 BUSY_VERSIONS = [f"v1.{minor}.0" for minor in range(6)]
 
 
@@ -68,7 +70,7 @@ class LabMirror:
         delay: Seconds before each head.
         jitter: More seconds before every other head.
         rate: Bytes of body a second, 0 for as fast as it goes.
-        lose_every: Every so many requests for `.info` of the module end in a reset; 0 for none.
+        lose_every: Every so many requests for `.info` and `.zip` of the module end in a reset; 0 for none.
         lag: How many of the busy module's newest versions it does not have yet.
         html: Everything is answered with 200 and an HTML page.
         empty: Everything is answered with 404.
@@ -100,7 +102,7 @@ class LabMirror:
     busy_now: int = 0
     most_at_once: int = 0
     port: int = 0
-    _infos: int = 0
+    _measured: int = 0
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -163,9 +165,9 @@ class LabMirror:
         self.busy_now += 1
         self.most_at_once = max(self.most_at_once, self.busy_now)
         try:
-            if path == f"/{MODULE}/@v/{SUBJECT.version}.info":
-                self._infos += 1
-                if self.lose_every and self._infos % self.lose_every == 0:
+            if path in MEASURED:
+                self._measured += 1
+                if self.lose_every and self._measured % self.lose_every == 0:
                     writer.transport.abort()
                     return False
             wait = self.delay + (self.jitter if len(self.seen) % 2 else 0.0)

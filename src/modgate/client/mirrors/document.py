@@ -177,12 +177,12 @@ def _compliance(result: MirrorResult, say: Catalogue, taken: str) -> list[Docume
             mark = "stated" if stated.verified else "unverified"
             add(field, stated.value, mark, stated.date, stated.source)
     if result.transfers:
-        hosts = [host for _, host in result.redirects]
+        hosts = ", ".join(host for _, host in result.redirects)
         told = ", ".join(referer for referer, _ in result.redirects)
         for field, value in (
-            ("redirects", ", ".join(hosts) or say("mirrors.value.none")),
-            ("referer", told or say("mirrors.value.none")),
-            ("cache-control", result.cache_control or say("mirrors.value.none")),
+            ("redirects", hosts or say("mirrors.value.itself")),
+            ("referer", told or say("mirrors.value.nobody")),
+            ("cache-control", result.cache_control or say("mirrors.value.not-sent")),
         ):
             rows.append(
                 {"field": field, "value": value, "text": value, "mark": "measured", "date": day, "source": ""}
