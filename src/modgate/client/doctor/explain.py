@@ -70,6 +70,7 @@ _DATABASE_TRANSPORT = frozenset(
 )
 _TOOLCHAIN_TRANSPORT = frozenset({toolchain.NOT_AVAILABLE, toolchain.UNREACHABLE, toolchain.NOT_CARRIED})
 _NOT_FOUND = frozenset({status.NOT_FOUND, status.GONE, status.NO_SUCH_VERSION, checksum.NOT_IN_DATABASE})
+_ABSENT_MODULE = frozenset({status.NO_SUCH_VERSION, status.NOT_FOUND, status.GONE, status.MIRROR_LAG})
 _VCS_REFUSALS = frozenset({vcs.NO_CREDENTIALS, vcs.SSH_DENIED})
 _VCS_MISSES = frozenset(
     {vcs.NO_SECURE_PROTOCOL, vcs.NO_GO_IMPORT, vcs.REPOSITORY_MISSING, vcs.NETRC_MISSING, vcs.FETCH_FAILED}
@@ -98,8 +99,11 @@ def _settings(a: Finding, b: Finding) -> bool:
         return b.cause.phase is Phase.CHECKSUM
     if a.cause is config.PRIVATE_MISSING:
         return b.cause in _NOT_FOUND | _VCS_MISSES and _same_module(a, b)
-    if a.cause is config.SUMDB_OFF:
-        return b.cause is toolchain.UNVERIFIABLE
+    if a.cause is toolchain.UNVERIFIABLE:
+        # Both say that verification is off; what go refuses for it is the thing to say first.
+        return b.cause is config.SUMDB_OFF
+    if a.cause in _ABSENT_MODULE:
+        return b.cause is checksum.NOT_IN_DATABASE and _same_module(a, b)
     return False
 
 

@@ -146,7 +146,7 @@ def _cause(failure: Failure, exchange: Exchange) -> Cause:
 def _proxy_cause(failure: Failure, exchange: Exchange) -> Cause:
     if failure.kind is _K.PROXY_STATUS:
         return proxy.AUTH_REQUIRED if failure.status == 407 else proxy.CONNECT_REFUSED
-    if failure.kind is _K.SOCKS:
+    if failure.kind is _K.SOCKS or exchange.proxy.startswith("socks"):
         return proxy.SOCKS_FAILED
     if failure.kind is _K.SETTING:
         return proxy.MALFORMED

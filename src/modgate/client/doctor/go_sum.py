@@ -38,11 +38,7 @@ _MOST_INFLATED = 64 << 20
 
 
 async def _run(scene: Scene) -> Result:
-    modules = [
-        module
-        for module in asked_modules(scene)
-        if module.canonical and (module.named or nearest(scene.host, "go.mod"))
-    ]
+    modules = [module for module in asked_modules(scene) if module.canonical]
     sums, file = _go_sum(scene)
     results = await asyncio.gather(*(_compare(scene, module, sums, file) for module in modules))
     return Result(

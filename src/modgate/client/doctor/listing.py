@@ -26,7 +26,7 @@ def listing(checks: Sequence[Check], say: Catalogue) -> Iterator[str]:
         groups = ", ".join(f"MG-{group}" for group in check.groups)
         network = f"; {say('doctor.list.network')}" if check.network else ""
         yield from _wrapped(say.say(Message(f"check.{check.name}.what")))
-        yield f"    {say('doctor.list.finds')}: {groups}{network}"
+        yield from _wrapped(f"{say('doctor.list.finds')}: {groups}{network}")
 
 
 def cells(text: str) -> int:

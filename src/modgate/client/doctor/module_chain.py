@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["CHECK", "served"]
 
 _FORGES = frozenset({"github.com", "gitlab.com", "bitbucket.org", "gitee.com", "codeberg.org"})
+_NOT_THERE = frozenset({vcs.UNKNOWN_REVISION})
 _REFUSED = frozenset({vcs.NO_CREDENTIALS, vcs.SSH_DENIED, vcs.REPOSITORY_MISSING, vcs.NO_SECURE_PROTOCOL})
 
 
@@ -51,7 +52,8 @@ async def _try(scene: Scene, module: Asked) -> Result:
     answers = await asyncio.gather(*(ask_entry(scene.net, base, module) for base in bases))
     origin = await _origin(scene, module, answers)
     elsewhere = origin.repository if origin and origin.has else ""
-    findings = judge_module(module, answers, elsewhere=elsewhere)
+    absent = origin is not None and origin.finding is not None and origin.finding.cause in _NOT_THERE
+    findings = judge_module(module, answers, elsewhere=elsewhere, nowhere=absent)
     findings = _private(scene, module, answers, origin, findings)
     if origin is not None and origin.finding is not None and _reaches_direct(scene, answers):
         findings.append(origin.finding)
@@ -97,7 +99,9 @@ def _private(
         return findings
     closed = origin.finding is not None and origin.finding.cause in _REFUSED
     inside = origin.inside
-    if not (inside or (closed and origin.finding and origin.finding.cause is not vcs.REPOSITORY_MISSING)):
+    if not closed and not (inside and origin.has):
+        return findings
+    if not inside and origin.finding is not None and origin.finding.cause is vcs.REPOSITORY_MISSING:
         return findings
     pattern = _pattern(module.path)
     proofs = tuple(proof for finding in findings for proof in finding.evidence)

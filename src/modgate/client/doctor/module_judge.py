@@ -38,10 +38,13 @@ _LOCAL_HEADER = b"PK\x03\x04"
 _EMPTY_ZIP = b"PK\x05\x06"
 
 
-def judge_module(module: Asked, answers: Sequence[Answers], *, elsewhere: str = "") -> list[Finding]:
+def judge_module(
+    module: Asked, answers: Sequence[Answers], *, elsewhere: str = "", nowhere: bool = False
+) -> list[Finding]:
     """What is wrong at each entry with this module.
 
-    `elsewhere` names a source outside of the chain that has it (its repository), empty for none.
+    `elsewhere` names a source outside of the chain that has it (its repository), empty for none; `nowhere`
+    is true where the repository proves that it is not there.
     """
     findings: list[Finding] = []
     having = [answer for answer in answers if answer.whole and not _faults(answer, module)]
@@ -51,7 +54,8 @@ def judge_module(module: Asked, answers: Sequence[Answers], *, elsewhere: str = 
         else:
             findings += _failures(answer, module) or _faults(answer, module)
     proofs = [answer for answer in answers if answer.absent]
-    if module.named and proofs and len(proofs) == len(answers) and not elsewhere:
+    sure = nowhere or len(proofs) > 1
+    if module.named and sure and proofs and len(proofs) == len(answers) and not elsewhere:
         return [_nowhere(module, proofs)]
     return findings
 

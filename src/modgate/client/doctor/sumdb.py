@@ -7,6 +7,7 @@ switched off: that the database cannot be asked is a fault of the way to it.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from modgate.client.causes import checksum, config, content
 from modgate.client.doctor.asked import STAND_IN, Asked, asked_modules, skips_database
 from modgate.client.doctor.check import Check, Result
 from modgate.client.doctor.failures import host_of, said, went_wrong
+from modgate.client.doctor.module_answers import ask_entry, base_url, is_askable
 from modgate.client.doctor.module_judge import looks_like_html
 from modgate.client.doctor.sumdb_way import chosen_way, reach_all, read_head, read_record
 from modgate.client.findings import Evidence, Finding, Impact
@@ -58,7 +60,7 @@ async def _run(scene: Scene) -> Result:
     if any(finding.cause in _OF_THE_WAY for finding in findings):
         repair = await _repair(scene, spec, direct)
         findings = [replace(finding, repair=repair) for finding in findings]
-    findings = [_private(scene, finding) for finding in findings]
+    findings = [await _private(scene, finding) for finding in findings]
     findings += _forks(spec, [*through, direct])
     return Result(
         tuple(findings),
@@ -189,11 +191,11 @@ def _good(spec: Spec, exchange: Exchange) -> bool:
     return True
 
 
-def _private(scene: Scene, finding: Finding) -> Finding:
-    """A module that no public database knows and whose host only this network has is private."""
-    if finding.cause is not checksum.NOT_IN_DATABASE:
-        return finding
+async def _private(scene: Scene, finding: Finding) -> Finding:
+    """A module that a proxy has and the public database does not know is private."""
     path = finding.subject
+    if finding.cause is not checksum.NOT_IN_DATABASE or not await _is_served(scene, path):
+        return finding
     pattern = path.partition("/")[0]
     if pattern in {"github.com", "gitlab.com", "bitbucket.org"}:
         pattern = "/".join(path.split("/")[:2])
@@ -210,6 +212,16 @@ def _private(scene: Scene, finding: Finding) -> Finding:
         path,
         repair,
     )
+
+
+async def _is_served(scene: Scene, path: str) -> bool:
+    modules = [module for module in asked_modules(scene) if module.path == path]
+    bases = [base_url(entry) for entry in scene.chain if is_askable(entry)]
+    for module in modules:
+        answers = await asyncio.gather(*(ask_entry(scene.net, base, module) for base in bases))
+        if any(answer.whole for answer in answers):
+            return True
+    return False
 
 
 def _forks(spec: Spec, ways: Sequence[Reached]) -> list[Finding]:
