@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from modgate.client.doctor.scene import Scene
     from modgate.client.findings import Finding
 
-__all__ = ["lint_variable", "with_proof"]
+__all__ = ["fact_of", "lint_variable", "with_proof"]
+
+
+def fact_of(scene: Scene, name: str) -> tuple[Message, ...]:
+    """The value that counts and where it stands, nothing where there is none."""
+    setting = scene.go.settings.get(name)
+    if setting is None or not setting.value.text:
+        return ()
+    source = source_of(name, setting.value)
+    shown = safe(setting.value.text)
+    return (Message("settings.is", {"name": name, "value": shown, "source": source}),)
 
 
 def lint_variable(scene: Scene, name: str) -> tuple[Finding, ...]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modgate.client.doctor.check import Check, Result
-from modgate.client.doctor.go_setting import lint_variable
-from modgate.client.machine.showing import safe
-from modgate.messages import Message
+from modgate.client.doctor.go_setting import fact_of, lint_variable
 
 if TYPE_CHECKING:
     from modgate.client.doctor.scene import Scene
@@ -16,10 +14,7 @@ __all__ = ["CHECK"]
 
 
 async def _run(scene: Scene) -> Result:
-    name = "GOFLAGS"
-    values = {"name": name, "value": safe(scene.go[name]), "source": scene.go.source(name)}
-    facts = (Message("settings.is", values),) if scene.go[name] else ()
-    return Result(findings=lint_variable(scene, name), facts=facts)
+    return Result(findings=lint_variable(scene, "GOFLAGS"), facts=fact_of(scene, "GOFLAGS"))
 
 
 CHECK = Check("goflags", run=_run, network=False, groups=("CFG",))

@@ -11,15 +11,15 @@ from urllib.parse import urlsplit
 
 from modgate.client.causes import config
 from modgate.client.doctor.check import Check, Result
-from modgate.client.doctor.go_setting import lint_variable
+from modgate.client.doctor.go_setting import fact_of, lint_variable
 from modgate.client.findings import Finding, Impact
 from modgate.client.machine.lint import PATTERN_VARIABLES
 from modgate.client.machine.showing import safe
 from modgate.gomod.patterns import match_prefix_patterns
-from modgate.messages import Message
 
 if TYPE_CHECKING:
     from modgate.client.doctor.scene import Scene
+    from modgate.messages import Message
 
 __all__ = ["CHECK"]
 
@@ -28,9 +28,7 @@ async def _run(scene: Scene) -> Result:
     findings: list[Finding] = []
     facts: list[Message] = []
     for name in PATTERN_VARIABLES:
-        if scene.go[name]:
-            values = {"name": name, "value": safe(scene.go[name]), "source": scene.go.source(name)}
-            facts.append(Message("settings.is", values))
+        facts.extend(fact_of(scene, name))
         findings.extend(lint_variable(scene, name))
     insecure = scene.go["GOINSECURE"]
     hosts = {urlsplit(entry.url).netloc.rpartition("@")[2] for entry in scene.chain if entry.url}

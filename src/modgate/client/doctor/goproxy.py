@@ -11,17 +11,17 @@ from urllib.parse import unquote
 
 from modgate.client.causes import config
 from modgate.client.doctor.check import Check, Result
-from modgate.client.doctor.go_setting import lint_variable, with_proof
+from modgate.client.doctor.go_setting import fact_of, lint_variable, with_proof
 from modgate.client.findings import Finding, Impact
 from modgate.client.machine.goproxy_words import split_list
 from modgate.client.machine.host import System
 from modgate.client.machine.lint import mended_goproxy
 from modgate.client.machine.showing import safe, source_of
 from modgate.errors import Unavailable
-from modgate.messages import Message
 
 if TYPE_CHECKING:
     from modgate.client.doctor.scene import Scene
+    from modgate.messages import Message
 
 __all__ = ["CHECK"]
 
@@ -29,9 +29,6 @@ __all__ = ["CHECK"]
 async def _run(scene: Scene) -> Result:
     setting = scene.go.settings.get("GOPROXY")
     text = scene.go["GOPROXY"]
-    fact = Message(
-        "settings.is", {"name": "GOPROXY", "value": safe(text), "source": scene.go.source("GOPROXY")}
-    )
     findings = [*lint_variable(scene, "GOPROXY")]
     if setting is not None:
         for item, _ in split_list(text):
@@ -43,7 +40,7 @@ async def _run(scene: Scene) -> Result:
                 found = Finding(config.FOLDER_MISSING, values, impact=Impact.BLOCKS, subject="GOPROXY")
                 findings.append(with_proof(scene, "GOPROXY", found))
     data: dict[str, object] = {"value": safe(text), "mended": safe(mended_goproxy(text)) if findings else ""}
-    return Result(findings=tuple(findings), facts=(fact,), data=data)
+    return Result(findings=tuple(findings), facts=fact_of(scene, "GOPROXY"), data=data)
 
 
 def _folder_is_missing(scene: Scene, item: str) -> bool:

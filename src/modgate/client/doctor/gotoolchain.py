@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 from modgate.client.causes import toolchain
 from modgate.client.doctor.check import Check, Result
-from modgate.client.doctor.go_setting import lint_variable
+from modgate.client.doctor.go_setting import fact_of, lint_variable
 from modgate.client.doctor.project import find_project, newer, wanted_go
 from modgate.client.findings import Evidence, Finding, Impact
-from modgate.client.machine.showing import safe
-from modgate.messages import Message
 
 if TYPE_CHECKING:
     from modgate.client.doctor.scene import Scene
@@ -20,9 +18,7 @@ __all__ = ["CHECK"]
 
 async def _run(scene: Scene) -> Result:
     name = "GOTOOLCHAIN"
-    values = {"name": name, "value": safe(scene.go[name]), "source": scene.go.source(name)}
-    facts = (Message("settings.is", values),) if scene.go[name] else ()
-    return Result(findings=(*lint_variable(scene, name), *_project(scene)), facts=facts)
+    return Result(findings=(*lint_variable(scene, name), *_project(scene)), facts=fact_of(scene, name))
 
 
 def _project(scene: Scene) -> tuple[Finding, ...]:
