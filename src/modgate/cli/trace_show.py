@@ -10,6 +10,7 @@ from rich.text import Text
 
 from modgate.client.findings import cause_json
 from modgate.client.requests import request_json
+from modgate.client.trace.board import STILL
 from modgate.gomod.proxylist import redacted
 
 if TYPE_CHECKING:
@@ -63,21 +64,23 @@ def live(board: Board, now: float, say: Catalogue, console: Console) -> Renderab
     lines: list[RenderableType] = [shown, Text(say("trace.live.sum", **_sums(bars, now)), "dim")]
     silent = [bar for bar in bars if bar.waits(now)]
     if silent:
-        oldest = silent[0]
-        lines.append(
-            Text(say("trace.live.silent", url=oldest.url, seconds=int(now - oldest.start)), "bold yellow")
-        )
+        lines.append(Text(_silent(silent[0], now, say), "bold yellow"))
     return Group(*lines)
 
 
 def bar_line(bar: Bar, now: float, say: Catalogue) -> str:
     """One finished (or silent) request on a line of its own, for what is no terminal."""
     if bar.end is None:
-        return say("trace.live.silent", url=bar.url, seconds=int(now - bar.start))
+        return _silent(bar, now, say)
     took = _seconds(bar.end - bar.start)
     status = str(bar.status or "-")
     size = f" {_size(bar.size)}" if bar.size else ""
     return f"{bar.end:8.2f}s {status:>3} {took:>7}{size}  .{bar.endpoint} {bar.subject}"
+
+
+def _silent(bar: Bar, now: float, say: Catalogue) -> str:
+    key = "silent" if bar.head is None else "stalled"
+    return say(f"trace.live.{key}", url=bar.url, seconds=int(bar.silence(now)))
 
 
 def verdict(traced: Traced, board: Board, say: Catalogue, console: Console) -> None:
@@ -85,7 +88,9 @@ def verdict(traced: Traced, board: Board, say: Catalogue, console: Console) -> N
     sums = _sums(board.bars, traced.seconds)
     console.print(Text(say("trace.end.sum", **sums), "dim"))
     for bar in [bar for bar in board.bars if bar.end is None][:3]:
-        console.print(Text(say("trace.end.unanswered", url=bar.url), "yellow"), soft_wrap=True)
+        still = bar.moved is not None and bar.silence(traced.seconds) <= STILL
+        key = "coming" if still else "unanswered" if bar.head is None else "stalled"
+        console.print(Text(say(f"trace.end.{key}", url=bar.url), "yellow"), soft_wrap=True)
     root = traced.analysis.root_cause
     if root is None:
         key = "interrupted" if traced.interrupted else "good" if traced.status == 0 else "unknown"
@@ -151,7 +156,7 @@ def _line(row: Row, now: float, span: float, room: int) -> Text:
         for place in range(first, last + 1):
             # The body is seen through a tap only; before the head there is nothing but waiting.
             body = bar.size is not None and place >= head
-            cells[place] = letter.upper() if body and bar.end is not None else letter
+            cells[place] = letter.upper() if body else letter
             if bar.end is None and place == last:
                 cells[place] = _OPEN
             elif bar.failed and place == last:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import ssl
 import time
 from contextlib import asynccontextmanager
@@ -218,3 +219,27 @@ async def test_a_command_that_calls_go_is_traced_through_goflags(go_command: str
     assert err.startswith("before\n")
     assert out == "after\n"
     assert [one.status for one in traced.requests] == [503]
+
+
+@pytest.mark.parametrize(
+    ("fault", "phase"), [("slow:zip", None), ("stall:zip", Phase.BODY), ("timeout:mod", Phase.HEADERS)]
+)
+async def test_stopping_a_download_that_still_comes_is_not_called_a_stall(
+    go_command: str, tmp_path: Path, fault: str, phase: Phase | None
+) -> None:
+    stopped = asyncio.Event()
+
+    async def stop_when_it_waits() -> None:
+        await asyncio.sleep(3.5)
+        stopped.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    async with _chain(fault, rules=Rules(rate=400, delay=0.0)) as chain:
+        stopping = asyncio.create_task(stop_when_it_waits())
+        traced, _, _ = await _trace((go_command, *DOWNLOAD), _environ(tmp_path, chain), tapped=True)
+        await stopping
+    root = traced.analysis.root_cause
+    assert stopped.is_set()
+    assert traced.interrupted
+    assert (None if root is None else root.cause.phase) == phase
+    assert traced.requests[-1].seconds is None

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
     from modgate.client.trace.tap import Tapped
 
-__all__ = ["PATIENCE", "Bar", "Board", "Row"]
+__all__ = ["PATIENCE", "STILL", "Bar", "Board", "Row"]
 
 PATIENCE = 8.0
 """Seconds without an answer after which a person is told that go sets no limit."""
+STILL = 2.0
+"""Seconds of silence below which a request that was cut off by its end was still coming."""
 _FAILED = 400
 _OFTEN_ABSENT = {404, 410}
 
@@ -41,6 +43,7 @@ class Bar:
         size: Bytes of body, None where they are not seen.
         error: go's words, empty where none.
         proxy: Index of the chain's entry, None where it is not known.
+        moved: When something of it came last, None where nothing did or it is not seen.
     """
 
     url: str
@@ -53,6 +56,7 @@ class Bar:
     size: int | None = None
     error: str = ""
     proxy: int | None = None
+    moved: float | None = None
 
     @property
     def failed(self) -> bool:
@@ -64,9 +68,14 @@ class Bar:
         """Whether the answer was 404 or 410."""
         return self.status in _OFTEN_ABSENT and not self.error
 
+    def silence(self, now: float) -> float:
+        """Seconds since something of it came, 0 where it has ended."""
+        since = self.start if self.moved is None else self.moved
+        return 0.0 if self.end is not None else now - since
+
     def waits(self, now: float) -> bool:
         """Whether it has been silent for longer than a person should have to wonder."""
-        return self.end is None and now - self.start > PATIENCE
+        return self.silence(now) > PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +134,7 @@ class Board:
             bar.proxy = tapped.entry
         bar.head = None if tapped.head is None else tapped.head - self._begun
         bar.end = None if tapped.end is None else tapped.end - self._begun
+        bar.moved = None if tapped.moved is None else tapped.moved - self._begun
         bar.status = tapped.status or None
         bar.size = tapped.size if tapped.head is not None else None
         bar.error = tapped.error

@@ -11,11 +11,12 @@ import contextlib
 import os
 import signal
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from modgate.client.causes import body, headers
 from modgate.client.golog.analyser import Analyser
-from modgate.client.trace.board import Board
+from modgate.client.trace.board import STILL, Board
 from modgate.client.trace.lines import Kind, Sorter
 from modgate.errors import Absent, Unavailable
 
@@ -127,7 +128,7 @@ class Tracer:
         with self._signals(process):
             await self._until_end(process, take)
         seconds = self._clock() - self.begun
-        analysis = self._analyser.finish(interrupted=bool(self._interrupted))
+        analysis = self._corrected(self._analyser.finish(interrupted=bool(self._interrupted)), seconds)
         code = process.returncode or 0
         return Traced(
             128 - code if code < 0 else code,
@@ -136,6 +137,15 @@ class Tracer:
             self.board.requests(analysis.requests),
             bool(self._interrupted),
         )
+
+    def _corrected(self, analysis: Analysis, seconds: float) -> Analysis:
+        """Who stops go while bytes still come has not seen a stall, which its lines alone cannot tell."""
+        root = analysis.root_cause
+        if self._tap is None or root is None or root.cause not in {body.STALL, headers.STALL}:
+            return analysis
+        if any(bar.silence(seconds) > STILL for bar in self.board.bars):
+            return analysis
+        return replace(analysis, root_cause=None)
 
     def _stdout_taker(self) -> Callable[[bytes], None] | None:
         """Who takes standard output; None leaves it alone.

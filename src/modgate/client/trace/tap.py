@@ -55,7 +55,8 @@ class Tapped:
         entry: Index of the chain's entry from 0.
         start: When it came.
         head: When the head of the answer came, None before.
-        end: When the body ended or everything failed, None before.
+        end: When the body ended or everything failed, None before, and for ever where go went away first.
+        moved: When something came last: the head or a piece of the body.
         status: Of the answer, 0 before.
         size: Bytes of body so far.
         error: The failure in go's words, empty where none.
@@ -66,6 +67,7 @@ class Tapped:
     start: float
     head: float | None = None
     end: float | None = None
+    moved: float | None = None
     status: int = 0
     size: int = 0
     error: str = ""
@@ -214,15 +216,12 @@ class Tap:
         self.seen.append(tapped)
         self._changed(tapped)
         try:
-            return await self._forward(f"{base}/{path}", tapped, writer)
-        except asyncio.CancelledError:
-            tapped.error = tapped.error or "context canceled"
-            raise
-        except (ConnectionError, BrokenPipeError):
+            again = await self._forward(f"{base}/{path}", tapped, writer)
+        except ConnectionError:
             return False
-        finally:
-            tapped.end = self._clock()
-            self._changed(tapped)
+        tapped.end = self._clock()
+        self._changed(tapped)
+        return again
 
     async def _forward(self, url: str, tapped: Tapped, writer: asyncio.StreamWriter) -> bool:
         try:
@@ -231,7 +230,8 @@ class Tap:
             tapped.error = in_words_of_go(error, url)
             return await _whole(writer, 502, f"{_MARK}{tapped.error}\n".encode())
         async with answer:
-            tapped.head, tapped.status = self._clock(), answer.status
+            tapped.head = tapped.moved = self._clock()
+            tapped.status = answer.status
             self._changed(tapped)
             return await self._body(answer, tapped, writer)
 
@@ -268,6 +268,7 @@ class Tap:
         try:
             async for piece in answer.content.iter_chunked(_PIECE):
                 tapped.size += len(piece)
+                tapped.moved = self._clock()
                 self._changed(tapped)
                 writer.write(piece)
                 await writer.drain()
