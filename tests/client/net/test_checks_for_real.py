@@ -191,6 +191,16 @@ async def test_a_redirect_to_plain_http_is_refused_as_go_does(
     assert found.values["target"] == "http://127.0.0.1:1/x"
 
 
+async def test_a_redirect_to_a_host_that_fails_is_the_fault_of_who_redirects(
+    net: Callable[..., Prober],
+) -> None:
+    target = f"http://127.0.0.1:{closed_port()}/x"
+    async with listening(answering(said(302, b"", Location=target))) as port:
+        (found,) = await findings(scene(net(), f"http://127.0.0.1:{port}"))
+    assert found.cause is status.OTHER
+    assert found.values["status"] == "3xx"
+
+
 @pytest.mark.parametrize(
     ("serve", "cause"),
     [

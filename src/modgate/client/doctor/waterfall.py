@@ -172,12 +172,15 @@ def _finding(one: _Asked, cause: Cause) -> Finding:
     exchange, failure = one.exchange, one.exchange.failure
     url = clean(exchange.url)
     said: str | Message = failed(failure) if failure is not None else _words(exchange)
+    target = clean(exchange.redirects[-1]) if exchange.redirects else ""
+    if failure is not None and target:
+        said = Message("net.http.redirected", {"target": target, "what": said})
     values: dict[str, str | Message] = {
         "host": one.endpoint.name,
         "url": url,
         "text": said,
-        "status": str(exchange.status) if failure is None else "-",
-        "target": clean(exchange.redirects[-1]) if exchange.redirects else "",
+        "status": str(exchange.status) if failure is None else "3xx",
+        "target": target,
     }
     what: Message = _fact(one)
     raw = clean(exchange.body[:200].decode(errors="replace")) if failure is None else ""
