@@ -34,7 +34,7 @@ def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultUpstream
 
 
 @pytest.fixture
-def go(go_command: str, tmp_path: Path) -> Iterator[Any]:
+def go(go_command: str, tmp_path: Path) -> Any:
     def run(goproxy: str, *, stop_after: float | None = None, **more: str) -> Analysis:
         environment = {
             "PATH": os.environ["PATH"],

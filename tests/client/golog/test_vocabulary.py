@@ -172,6 +172,13 @@ VOCABULARY: tuple[tuple[str, str, int | None], ...] = (
     (MOD + "mkdir /go/pkg/mod/cache: permission denied", "config", None),
     (MOD + "write /go/pkg/mod/cache/x.zip: no space left on device", "config", None),
     (MOD + "GOVCS disallows using hg for private git.example/team/lib; see 'go help vcs'", "config", None),
+    ("go: GOAUTH=off cannot be combined with other authentication commands (GOAUTH=off;netrc)", "config", None),
+    ("This download does NOT match an earlier download recorded in go.sum.", "checksum", 21),
+    ("go get git.example/team/lib: module git.example/team/lib: Get https://mirror.example/git.example/team/lib/@v/list: dial tcp 203.0.113.9:443: i/o timeout", "connect", 1),
+    ('git.example/team/lib: module git.example/team/lib: Get "https://mirror.example/git.example/team/lib/@v/list": dial tcp 203.0.113.9:443: i/o timeout', "connect", 1),
+    ('package git.example/x: unrecognized import path "git.example/x" (https fetch: Get https://git.example/x?go-get=1: dial tcp 203.0.113.9:443: i/o timeout)', "connect", 1),
+    (READING.replace("https", "http") + "407 Proxy Authentication Required", "proxy", 9),
+    (GET + "tls: invalid signature by the server certificate: ECDSA verification failure", "tls", 6),
     # version control
     (GIT + "fatal: could not read Username for 'https://git.example': terminal prompts disabled", "vcs", 14),
     (GIT + "fatal: Authentication failed for 'https://git.example/team/lib/'", "vcs", 14),

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from modgate.client.causes import content
+from modgate.client.causes import checksum, content
 from modgate.client.findings import Finding, Phase
 from modgate.client.golog import messages
 from modgate.client.golog.book import Book, Entry
@@ -36,6 +36,7 @@ _CONTINUED = 40
 _JSON_OUTPUT = re.compile(
     r'\s*"(?:Path|Version|GoMod|Zip|Info|Dir|Sum|GoModSum|ImportPath|Origin|Query|Reuse)": '
 )
+_MISMATCHES = (checksum.GO_SUM_MISMATCH, checksum.DATABASE_MISMATCH)
 _MIRROR_PHASES = {Phase.DNS, Phase.CONNECT, Phase.TLS, Phase.HEADERS, Phase.STATUS, Phase.CONTENT}
 _GIT_BEGUN = re.compile(r"(?:cd [^;]+; )?(?P<command>git (?:ls-remote|fetch|clone)\b.*)")
 _GIT_DONE = re.compile(r"\d+\.\d+s # ")
@@ -230,6 +231,8 @@ class Analyser:
         if finding is None:
             return
         self._log.kinds.add("go")
+        if finding.cause in _MISMATCHES and not said.module and self._log.symptoms.of(*_MISMATCHES):
+            return  # go's explanation of the mismatch that stands before it
         finding = self._completed(finding, said)
         tier = Tier.NOTE if finding.cause.phase is Phase.OK else Tier.FINAL
         # What wraps stands first, what happened last: of a long chain the middle says nothing.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from modgate.client.causes import checksum, config, headers, status, toolchain, vcs
+from modgate.client.causes import checksum, config, headers, proxy, status, toolchain, vcs
 from modgate.client.golog.making import find, first_line
 from modgate.client.golog.said import Doing
 
@@ -45,6 +45,8 @@ def by_status(said: Said) -> Finding | None:
     if said.doing is Doing.DATABASE:
         if code in _ABSENT and (said.url is None or said.url.endpoint in {"sumdb-lookup", "other"}):
             return find(checksum.NOT_IN_DATABASE, said, subject=said.name, text=text, status=number)
+        if code in _ABSENT and said.url is not None and said.url.endpoint == "sumdb-supported":
+            return find(checksum.NOT_PROXIED, said)
         return find(checksum.DATABASE_STATUS, said, text=text, status=number)
     if said.doing is Doing.TOOLCHAIN:
         cause = toolchain.NOT_AVAILABLE if code in _ABSENT else toolchain.UNREACHABLE
@@ -65,7 +67,11 @@ def by_status(said: Said) -> Finding | None:
         429: status.TOO_MANY,
         451: status.LEGAL,
     }
-    cause = known.get(code) or (status.SERVER_ERROR if code >= 500 else status.OTHER)
+    if code == 407:
+        return find(proxy.AUTH_REQUIRED, said, subject="HTTP_PROXY")
+    # 511 asks for a sign-in to the network: it is no fault of the server's.
+    broken = code >= 500 and code != 511
+    cause = known.get(code) or (status.SERVER_ERROR if broken else status.OTHER)
     return find(cause, said, text=text, status=number)
 
 

@@ -61,7 +61,7 @@ def _judged(said: Said, source: str, answered: Container[str]) -> Finding | None
         return found
     if found := by_requirement(said):
         return found
-    if said.doing is not Doing.ELSE or said.module:
+    if said.doing is not Doing.ELSE or said.module or said.text.startswith("go: "):
         found = on_the_way(said, read_trouble(said.text), in_body=False, answered=answered)
         if found is not None:
             return found

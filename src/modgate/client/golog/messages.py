@@ -21,7 +21,7 @@ _PROGRESS = re.compile(
     r"|switching to go1|trying|sorting|matched|writing|copying|warning: ignoring|unlinking)\b"
 )
 _BEGIN = re.compile(
-    r"go: (?=\S)|verifying \S+@|GOAUTH encountered|SECURITY ERROR|go (?:get|list|mod|install|build|test|vet|run|work|env)\b[^:]{0,200}: |"
+    r"go: (?=\S)|verifying \S+@|GOAUTH encountered|This download does NOT match|go (?:get|list|mod|install|build|test|vet|run|work|env)\b[^:]{0,200}: |"
     r"package \S+: |build \S+: |module \S+: |\S+@v\S+: |unzip \S+: |zip: |error loading module requirements|\$GOPATH/go\.mod"
 )
 _IN_CODE = re.compile(r"\S+\.go:\d+(?::\d+)?: ")
@@ -45,7 +45,7 @@ _STOPPED = re.compile(
 def begin(line: str) -> list[str]:
     """The first lines of a message of go's or git's that begins here; empty where none does."""
     if line.startswith("go: "):
-        return [] if _PROGRESS.match(line) else [line]
+        return [] if is_progress(line) else [line]
     if found := _JSON_ERROR.fullmatch(line):
         try:
             return str(json.loads(found["text"])).split("\n")
@@ -71,7 +71,7 @@ def continues(line: str) -> bool:
 
 def is_progress(line: str) -> bool:
     """Whether go only tells what it does."""
-    return _PROGRESS.match(line) is not None
+    return _PROGRESS.match(line) is not None and "dial tcp" not in line and 'Get "' not in line
 
 
 def stopped(line: str) -> bool:

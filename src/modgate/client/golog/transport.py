@@ -262,6 +262,11 @@ def _tls(first: str, _text: str) -> Trouble | None:
         or "first record does not look like a TLS" in first
     ):
         return Trouble(Kind.NOT_TLS, first)
+    if re.search(
+        r"tls: (?:invalid signature by the server cert|failed to parse certificate|server's certificate|server sent certificate)",
+        first,
+    ):
+        return Trouble(Kind.OTHER_CERTIFICATE, first)
     if re.search(r"(?:remote error|local error): tls: |\btls: ", first):
         return Trouble(Kind.ALERT, first, detail=first[first.index("tls: ") + 5 :])
     return None

@@ -193,6 +193,8 @@ def _wrong_content(log: Log) -> None:
 def _goauth(log: Log) -> None:
     """A GOAUTH command that fails is the cause where credentials were what lacked, else a note."""
     for symptom in log.symptoms.of(config.GOAUTH_FAILED):
+        if symptom.evidence[0].raw.startswith("go: "):
+            continue  # go itself gave up over it
         refused = [other for other in log.symptoms.of(*_AUTH) if other.tier >= Tier.REQUEST]
         symptom.tier = Tier.SLIP if refused else Tier.NOTE
         if refused:
