@@ -49,9 +49,9 @@ class Set:
 
 
 MIRRORS = (
-    Set("no-database", 0.02, 8e6, database=False),
-    Set("lagging", 0.03, 6e6, lag=3),
-    Set("lossy", 0.05, 4e6, lose_every=5),
+    Set("no-database", 0.03, 8e6, database=False),
+    Set("lagging", 0.04, 6e6, lag=3),
+    Set("lossy", 0.06, 4e6, lose_every=5),
     Set("slow", 0.2, 2e6),
     Set("near", 0.1, 3e6),
 )

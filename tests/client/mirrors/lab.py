@@ -228,6 +228,6 @@ class LabMirror:
 async def _until(due: float) -> None:
     """A sleep that does not oversleep: a loop's timers are a millisecond or two late."""
     loop = asyncio.get_running_loop()
-    await asyncio.sleep(max(0.0, due - loop.time() - 0.003))
+    await asyncio.sleep(max(0.0, due - loop.time() - 0.002))
     while loop.time() < due:
         await asyncio.sleep(0)
