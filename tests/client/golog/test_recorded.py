@@ -77,3 +77,11 @@ def test_the_checksum_database_is_told_from_the_proxy_that_carries_it() -> None:
     requests = analysed("database-behind-mirror.log").requests
     assert [one.endpoint for one in requests] == ["zip", "sumdb-supported", "sumdb-lookup"]
     assert requests[2].phase.value == "checksum"
+
+
+def test_clocks_of_the_log_say_when_requests_began() -> None:
+    assert [one.start for one in analysed("interrupted-in-ci.log").requests] == [0.0, 0.11, 0.12]
+
+
+def test_a_log_without_clocks_has_no_beginnings() -> None:
+    assert {one.start for one in analysed("recovered.log").requests} == {None}

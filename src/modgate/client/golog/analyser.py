@@ -19,7 +19,7 @@ from modgate.client.golog.frames import Frames
 from modgate.client.golog.goenv import EnvSeen
 from modgate.client.golog.judge import judge, judge_request
 from modgate.client.golog.making import find
-from modgate.client.golog.prefixes import bare, shortened
+from modgate.client.golog.prefixes import bare, clock, shortened
 from modgate.client.golog.symptoms import Symptoms, Tier
 from modgate.client.golog.values import bogus, fault_in_url
 
@@ -116,7 +116,8 @@ class Analyser:
         text = bare(line)
         if text.startswith("# get "):
             self._log.kinds.add("x")
-            return self._get(shortened(text[6:]), number, at)
+            when = clock(line) if at is None else at
+            return self._get(shortened(text[6:]), number, when, live=at is not None)
         if text.startswith("http2: "):
             self._log.kinds.add("http2")
             self._log.frames.line(text, number)
@@ -193,9 +194,9 @@ class Analyser:
             self._log.git = (number, found["command"])
             self._log.kinds.add("git")
 
-    def _get(self, rest: str, number: int, at: float | None) -> int:
+    def _get(self, rest: str, number: int, at: float | None, *, live: bool) -> int:
         log = self._log
-        index = log.book.get_line(rest, number, at)
+        index = log.book.get_line(rest, number, at, live=live)
         entry = log.book.entries[index]
         base = entry.target.base
         if base not in self._bases and len(self._bases) < 10_000:

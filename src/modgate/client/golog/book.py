@@ -55,7 +55,9 @@ class Entry:
     def seen(self, first: float | None) -> SeenRequest:
         """The request as others see it; `first` is when the first one started."""
         about = self.target
-        started = self.started - first if self.started is not None and first is not None else None
+        started = None
+        if self.started is not None and first is not None:
+            started = round(max(0.0, self.started - first), 3)
         return SeenRequest(
             url=self.url,
             module=about.module,
@@ -64,7 +66,7 @@ class Entry:
             phase=self.phase,
             status=self.status,
             seconds=self.seconds,
-            start=None if started is None else round(started, 3),
+            start=started,
             error=self.error,
         )
 
@@ -77,8 +79,11 @@ class Book:
         self._open: dict[str, deque[int]] = {}
         self._first: float | None = None
 
-    def get_line(self, rest: str, number: int, at: float | None) -> int:
-        """Take what follows `# get ` and return the index of the request it is about."""
+    def get_line(self, rest: str, number: int, at: float | None, *, live: bool = True) -> int:
+        """Take what follows `# get ` and return the index of the request it is about.
+
+        A clock that is not `live` stands in the log: it may be coarse, so it says only when a request began.
+        """
         url, answer = _url_and_answer(rest, self._open)
         if not answer:
             return self._begin(url, number, at)
@@ -95,7 +100,7 @@ class Book:
             entry.seconds = float(found["seconds"])
         else:
             entry.error = answer
-            if at is not None and entry.started is not None:
+            if live and at is not None and entry.started is not None:
                 entry.seconds = round(max(at - entry.started, 0.0), 3)
         return index
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["bare", "shortened"]
+__all__ = ["bare", "clock", "shortened"]
 
 _HEAD = 6000
 _TAIL = 2000
@@ -44,6 +44,27 @@ _PREFIXES = re.compile(
     )
 )
 _MAY_HAVE = frozenset("[0123456789#:ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+_WHEN = re.compile(
+    r"\[?(?:(?:Trace|Info|Warn|Error|Debug)[ ]*- )?(?:\d{4}[-/]\d\d[-/](?P<day>\d\d)[T ])?"
+    r"(?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d(?:\.\d{1,9})?)"
+)
+_STEP = re.compile(r"#\d+ (?P<s>\d+\.\d+) ")
+
+
+def clock(line: str) -> float | None:
+    """The seconds of the clock in front of a line, since any moment; None where there is none.
+
+    Months are not looked at: logs of a download do not last that long.
+    """
+    if found := _STEP.match(line):
+        return float(found["s"])
+    found = _WHEN.match(line)
+    if found is None:
+        return None
+    days = int(found["day"] or 0)
+    return ((days * 24 + int(found["h"])) * 60 + int(found["m"])) * 60 + float(found["s"])
 
 
 def shortened(text: str) -> str:
