@@ -5,6 +5,7 @@ Exit status: 0 taken back, 1 it could not be, 2 the command line is wrong.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,6 +39,7 @@ def undo(
     from modgate.cli.speech import console, print_json  # noqa: PLC0415
     from modgate.client.repair.apply import ChangedSince, last_change  # noqa: PLC0415
     from modgate.client.repair.apply import undo as take_back  # noqa: PLC0415
+    from modgate.errors import Absent  # noqa: PLC0415
     from modgate.wiring.client import journal, local_host  # noqa: PLC0415
 
     say = catalogue(lang)
@@ -49,9 +51,12 @@ def undo(
         else:
             _list(kept.changes(), say)
         return
-    change = kept.change(change_id) if change_id else last_change(kept)
     try:
+        change = kept.change(change_id) if change_id else last_change(kept)
         done = take_back(change.id, kept, force=force, reason=say("undo.reason", id=change.id))
+    except Absent:
+        print(f"modgate: {say('undo.none_left')}", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
     except ChangedSince as error:
         if not as_json:
             out.print(say("undo.changed"), style="bold")
@@ -71,8 +76,6 @@ def undo(
 
 
 def _tell(error: Exception, say: Catalogue, *, as_json: bool) -> None:
-    import sys  # noqa: PLC0415  not needed for --help
-
     line = str(error).splitlines()[0] if as_json else say("undo.refused")
     print(f"modgate: {line}", file=sys.stderr)
 
