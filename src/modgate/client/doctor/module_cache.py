@@ -19,6 +19,7 @@ from modgate.client.findings import Evidence, Finding, Impact
 from modgate.client.machine.folders import FolderFacts, try_folder
 from modgate.client.machine.goenv_edit import repair_variable
 from modgate.client.machine.golayers import is_absolute
+from modgate.client.machine.host import System
 from modgate.client.machine.local import LocalHost
 from modgate.client.machine.showing import safe
 from modgate.messages import Message
@@ -76,7 +77,7 @@ def _folders(scene: Scene) -> Iterator[tuple[str, Path]]:
     for variable in _VARIABLES:
         text = scene.go[variable]
         if variable == "GOPATH":
-            text = text.split(":")[0]
+            text = text.split(_separator(scene))[0]
         if not text or not is_absolute(scene.host.system, text):
             continue
         yield variable, Path(text)
@@ -90,15 +91,19 @@ def _relative(scene: Scene) -> Iterator[Finding]:
         setting = scene.go.settings.get(variable)
         if setting is None:
             continue
-        stated = (setting.value, *setting.hidden)[0 if variable != "GOCACHE" else -1]
+        stated = setting.value
         if variable == "GOCACHE" and setting.hidden and setting.value.text == "off":
             stated = setting.hidden[0]
-        for text in stated.text.split(";" if scene.host.system == "windows" else ":"):
+        for text in stated.text.split(_separator(scene) if variable == "GOPATH" else "\0"):
             if text and text != "off" and not is_absolute(scene.host.system, text):
                 values = {"variable": variable, "value": safe(stated.text)}
                 repair = repair_variable(scene.host, scene.go, variable, "")
                 yield Finding(cache.RELATIVE, values, subject=variable, repair=repair)
                 break
+
+
+def _separator(scene: Scene) -> str:
+    return ";" if scene.host.system is System.WINDOWS else ":"
 
 
 def judge_folder(variable: str, path: Path, seen: FolderFacts) -> tuple[Finding, ...]:
