@@ -87,7 +87,7 @@ def _fits(text: str) -> bool:
     return all(cell_len(line.rstrip()) <= 80 for line in text.splitlines())
 
 
-@pytest.mark.parametrize("args", [["mirrors"], ["mirrors", "ls"], ["mirrors", "ls", "-v"]])
+@pytest.mark.parametrize("args", [["mirrors"], ["mirrors", "-v"], ["mirrors", "ls"], ["mirrors", "ls", "-v"]])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_list_names_every_mirror_and_every_bogus_one(
     args: list[str], language: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -21,17 +21,15 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "run"]
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, invoke_without_command=True)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 _DEFAULT = "-"
 _CONTEXT = {"max_content_width": 80}
 
 
 @app.callback(context_settings=_CONTEXT, help=text("mirrors.help.group"))
-def group(ctx: typer.Context) -> None:
-    """Without a command: the list."""
-    if ctx.invoked_subcommand is None:
-        ls()
+def group() -> None:
+    """The two commands."""
 
 
 @app.command(help=text("mirrors.help.ls"), context_settings=_CONTEXT)
@@ -209,5 +207,11 @@ def _with_bar(go: Callable[[Callable[[Progress], None]], Campaign], say: Catalog
 
 
 def run(args: Sequence[str]) -> int:
-    """Run `modgate mirrors` with these arguments. `--save` takes a file only as `--save=FILE`."""
-    return run_app(app, "mirrors", [f"--save={_DEFAULT}" if arg == "--save" else arg for arg in args])
+    """Run `modgate mirrors` with these arguments.
+
+    Without `ls` or `test` it is the list; `--save` takes a file only as `--save=FILE`.
+    """
+    given = [f"--save={_DEFAULT}" if arg == "--save" else arg for arg in args]
+    if not given or (given[0].startswith("-") and given[0] != "--help"):
+        given.insert(0, "ls")
+    return run_app(app, "mirrors", given)
