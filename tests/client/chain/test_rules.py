@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from modgate.client.chain.rules import Answer, Move, Walk, download, walk
+from modgate.client.chain.rules import Answer, Move, Walk, download, download_latest, walk
 from modgate.gomod.proxylist import parse_proxy_list
 
 GOOD, ABSENT, ERROR, SPOILT, SILENT = (
@@ -61,3 +61,15 @@ def test_a_download_ends_with_the_first_file_that_fails() -> None:
     found = download(entries, lambda _, name: ERROR if name == "mod" else GOOD)
     assert [one.endpoint for one in found.walks] == ["info", "mod"]
     assert (found.good, found.reported, found.waits) == (False, 0, False)
+
+
+def test_an_entry_without_any_version_has_failed_and_is_not_absent() -> None:
+    def answers(index: int, endpoint: str) -> Answer:
+        if index == 0:
+            return {"list": Answer.EMPTY, "latest": ABSENT}.get(endpoint, GOOD)
+        return GOOD
+
+    stopped = download_latest(parse_proxy_list("https://a,https://b"), answers)
+    assert (stopped.good, stopped.reported) == (False, 0)
+    assert stopped.asked == {"list": (0,), "latest": (0,)}
+    assert download_latest(parse_proxy_list("https://a|https://b"), answers).asked["list"] == (0, 1)
