@@ -224,8 +224,10 @@ def _show_ready(
     lines = (
         (
             "faults.ready.sh",
-            (f"GOPROXY='{chain}'{exempt} GOMODCACHE=$(mktemp -d) GOFLAGS=-modcacherw"
-            f" go mod download -x {module}"),
+            (
+                f"GOPROXY='{chain}'{exempt} GOMODCACHE=$(mktemp -d) GOFLAGS=-modcacherw"
+                f" go mod download -x {module}"
+            ),
         ),
         (
             "faults.ready.powershell",
