@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from modgate.client.findings import Phase
 from modgate.client.mirrors.asker import failure_word, referers, sample_of, transfer_of
-from modgate.client.mirrors.conformance import CHECKS, REQUIRED, cleaned, judge
+from modgate.client.mirrors.conformance import CHECKS, REQUIRED, judge
 from modgate.client.mirrors.freshness import compared, newest_of, seconds_of
 from modgate.client.mirrors.known import find_mirror
 from modgate.client.mirrors.naming import target_for, unique
 from modgate.client.mirrors.ranking import MODEL_BYTES, MODEL_WARM, Tier, rank
 from modgate.client.mirrors.results import Check, Database, Freshness, MirrorResult, Outcome
 from modgate.client.mirrors.subject import DEFAULT, Subject, subject_of
+from modgate.client.mirrors.words import cleaned
 from modgate.client.net.facts import Exchange, Failure, FailureKind, Step
 from modgate.errors import Invalid
 from modgate.gomod import semver

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from modgate.client.mirrors.results import LOST, Sample, Transfer
+from modgate.client.mirrors.words import cleaned
 from modgate.gomod.proxylist import redacted
 
 if TYPE_CHECKING:
@@ -97,5 +98,5 @@ def referers(exchange: Exchange) -> tuple[tuple[str, str], ...]:
     for before, after in itertools.pairwise(urls):
         host = urlsplit(after).netloc.rpartition("@")[2]
         if host != urlsplit(before).netloc.rpartition("@")[2]:
-            found.append((redacted(before.partition("?")[0]), host))
+            found.append((cleaned(redacted(before.partition("?")[0])), cleaned(host)))
     return tuple(found)

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from modgate.client.mirrors import freshness
 from modgate.client.mirrors.asker import Asker, failure_word, referers, sample_of, transfer_of
-from modgate.client.mirrors.conformance import cleaned, judge
+from modgate.client.mirrors.conformance import judge
 from modgate.client.mirrors.database import probe_database
 from modgate.client.mirrors.results import Freshness, MirrorResult
 from modgate.client.mirrors.subject import ABSENT_MODULE
+from modgate.client.mirrors.words import cleaned
 from modgate.client.net.facts import FailureKind
 from modgate.client.net.session import Session
 from modgate.errors import ModgateError

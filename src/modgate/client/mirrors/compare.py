@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from modgate.client.mirrors.document import KIND, SCHEMA, Document
 from modgate.client.mirrors.stats import Summary, differs, share_differs
+from modgate.client.mirrors.words import cleaned
 from modgate.errors import Invalid
 
 if TYPE_CHECKING:
@@ -51,11 +52,11 @@ def compare(before: Document, after: Document) -> Document:
         for what, old, new, word in _changes(earlier[url], it, same_subject=same)
     ]
     return {
-        "taken": str(before.get("taken", ""))[:40],
+        "taken": cleaned(str(before.get("taken", ""))),
         "same_subject": same,
         "changes": changes,
         "new": [it["name"] for url, it in later.items() if url not in earlier],
-        "gone": [str(_at(it, "name"))[:80] for url, it in earlier.items() if url not in later],
+        "gone": [cleaned(str(_at(it, "name"))) for url, it in earlier.items() if url not in later],
     }
 
 

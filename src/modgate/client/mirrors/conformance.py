@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from modgate.client.mirrors.asker import failure_word
 from modgate.client.mirrors.results import Check, Outcome
+from modgate.client.mirrors.words import cleaned
 from modgate.client.net.facts import FailureKind
 from modgate.errors import ModgateError
 from modgate.gomod import modfile, module
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from modgate.client.net.facts import Exchange
     from modgate.gomod.types import ModulePath
 
-__all__ = ["CHECKS", "REQUIRED", "cleaned", "judge"]
+__all__ = ["CHECKS", "REQUIRED", "judge"]
 
 CHECKS = (
     "list", "info", "mod", "zip", "zip-sum", "escaped", "absent", "latest", "redirects",
@@ -36,14 +37,6 @@ CHECKS = (
 """Every check in the order it is shown."""
 
 REQUIRED = frozenset({"list", "info", "mod", "zip", "zip-sum", "escaped", "absent", "latest", "redirects"})
-
-_LIMIT = 120
-
-
-def cleaned(text: str) -> str:
-    """Words of a server as a person may be shown them: printable, one line, at most 120 characters."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return line if len(line) <= _LIMIT else f"{line[: _LIMIT - 1]}…"
 
 
 def judge(asked: dict[str, Exchange], subject: Subject, recorded: str = "") -> list[Check]:

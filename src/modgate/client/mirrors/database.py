@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from modgate.client.mirrors.asker import failure_word
 from modgate.client.mirrors.results import Database
+from modgate.client.mirrors.words import cleaned
 from modgate.errors import Absent, ModgateError, Unavailable
 from modgate.sumdb.client import Client
 
@@ -47,7 +48,7 @@ async def probe_database(asker: Asker, base: str, subject: Subject) -> tuple[Dat
         record = await client.lookup(subject.path, subject.version)
     except ModgateError as error:
         detail = detail or error.what
-    return Database(status, latest, record is not None, detail), record
+    return Database(status, latest, record is not None, cleaned(detail)), record
 
 
 async def _read(asker: Asker, url: str) -> bytes:

@@ -8,7 +8,16 @@ if TYPE_CHECKING:
     from modgate.client.mirrors.document import Document
     from modgate.messages import Catalogue
 
-__all__ = ["change_text", "failed_share", "milliseconds", "rate", "rule_lines"]
+__all__ = ["change_text", "cleaned", "failed_share", "milliseconds", "rate", "rule_lines"]
+
+
+_LIMIT = 120
+
+
+def cleaned(text: str) -> str:
+    """Words of a server as a person may be shown them: printable, one line, at most 120 characters."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line if len(line) <= _LIMIT else f"{line[: _LIMIT - 1]}…"
 
 
 def milliseconds(seconds: float | None) -> str:
