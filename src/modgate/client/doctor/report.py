@@ -111,7 +111,7 @@ def _root(root: Finding, marks: Marks, say: Say) -> Iterator[RenderableType]:
     else:
         heading = "doctor.verdict.sure" if root.confidence >= SURE else "doctor.verdict.probable"
     yield Text()
-    title = Text.assemble(marks.mark(root.shown_severity.value), " ", (say(Message(heading)), "bold"), ": ")
+    title = Text.assemble(marks.mark(root.shown_severity.value), " ", (say(Message(heading)), "bold"), " ")
     title.append(clean(say(root.message("title"))), style="bold")
     if about := _about(root):
         title.append(f" ({about})", style="bold")
@@ -135,8 +135,12 @@ def _repair(root: Finding, say: Say) -> Iterator[RenderableType]:
         return
     for command in root.repair.commands:
         yield _indented(Text(f"$ {clean(command)}", style="bold"), 4)
-    if root.repair.edits and root.repair.safe:
+    if _is_offered(root):
         yield _indented(Text(say(Message("doctor.verdict.fix_offered")), style="green"), 4)
+
+
+def _is_offered(finding: Finding) -> bool:
+    return finding.repair is not None and bool(finding.repair.edits) and finding.repair.safe
 
 
 def _others(verdict: Verdict, marks: Marks, say: Say) -> Iterator[RenderableType]:
@@ -147,6 +151,8 @@ def _others(verdict: Verdict, marks: Marks, say: Say) -> Iterator[RenderableType
             yield _finding_line(cause, marks, say, indent=2)
             for line in say(cause.message("fix")).splitlines():
                 yield _indented(Text(line, style="dim"), 6)
+        if any(_is_offered(cause) for cause in verdict.causes[1:]) and not _is_offered(verdict.causes[0]):
+            yield _indented(Text(say(Message("doctor.verdict.fix_offered")), style="green"), 6)
     if verdict.consequences:
         alone = all(item.of == verdict.root for item in verdict.consequences)
         key = "consequences" if alone else "consequences_other"
