@@ -19,7 +19,10 @@ from tests.support.static_sumdb import StaticDatabase, filler
 if TYPE_CHECKING:
     import datetime as dt
 
-__all__ = ["PRIVATE", "STAND_IN", "Internet", "Machine"]
+__all__ = ["PLAIN_PORT", "PRIVATE", "STAND_IN", "TLS_PORT", "Internet", "Machine"]
+
+PLAIN_PORT = 8080
+TLS_PORT = 8443
 
 STAND_IN = "rsc.io/quote"
 PRIVATE = "git.example-corp.com/team/lib"
@@ -64,6 +67,7 @@ class Internet:
         silent: Addresses that nobody has (a blocked host).
         tunnel: What the corporate HTTP proxy does; None for nothing there.
         ipv6: The machine believes to have IPv6.
+        local: What answers on 127.0.0.1, without and with TLS; None for nothing.
     """
 
     def __init__(self, folder: Path, now: dt.datetime) -> None:
@@ -76,6 +80,7 @@ class Internet:
         self.unreachable: set[str] = set()
         self.tunnel: tunnels.Tunnel | None = None
         self.ipv6 = False
+        self.local: Site | None = None
         self.machine = Machine(folder / "home", folder / "work")
         self.world = _world(folder / "modules")
         self.database = StaticDatabase(
@@ -120,7 +125,11 @@ class Internet:
         for address, resolver in resolvers.items():
             await dns_server.listen(address, resolver)
         for address in sorted(set(places) & public):
-            await self.web.listen(address, places[address])
+            self.web.listen(address, places[address])
+        if self.local is not None:
+            self.web.sites["127.0.0.1"] = self.local
+            self.web.listen_at("127.0.0.1", PLAIN_PORT, ["127.0.0.1"], tls=False)
+            self.web.listen_at("127.0.0.1", TLS_PORT, ["127.0.0.1"], tls=True)
         if self.tunnel is not None:
             await tunnels.listen(CORPORATE_PROXY, 3128, self.tunnel)
         self._mount()
@@ -189,6 +198,8 @@ def _world(root: Path) -> World:
     world.add("rsc.io/sampler", "v1.3.0", requires={"golang.org/x/text": "v0.14.0"})
     for version in ("v1.5.1", "v1.5.2", "v1.5.3"):
         world.add(STAND_IN, version, requires={"rsc.io/sampler": "v1.3.0"}, padding=40_000)
+    for version in ("v1.2.3", "v1.2.4"):
+        world.add("example.test/mod", version, padding=2000)
     for version in ("v1.0.0", "v1.1.0"):
         world.add("example.com/tool", version, padding=4000)
     for system in ("linux-amd64", "linux-arm64"):

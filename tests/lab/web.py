@@ -105,13 +105,17 @@ class WebServer:
     speak_h2: Speaker | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def listen(self, address: str, hosts: list[str]) -> None:
+    def listen(self, address: str, hosts: list[str]) -> None:
         """Serve https and http at an address under these names."""
-        for port, serve in ((443, self._tls), (80, self._plain)):
-            family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            listener = socket.create_server((address, port), family=family, backlog=100)
-            listener.setblocking(False)
-            self._keep(self._accept(listener, hosts, serve))
+        self.listen_at(address, 443, hosts, tls=True)
+        self.listen_at(address, 80, hosts, tls=False)
+
+    def listen_at(self, address: str, port: int, hosts: list[str], *, tls: bool) -> None:
+        """The same at one port alone."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listener = socket.create_server((address, port), family=family, backlog=100)
+        listener.setblocking(False)
+        self._keep(self._accept(listener, hosts, self._tls if tls else self._plain))
 
     def _keep(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
@@ -134,7 +138,8 @@ class WebServer:
         name = server_name(await _peek(connection))
         shown = name if name in hosts else hosts[0]
         site = self.sites[shown]
-        meeting = site.meeting if name in {shown, ""} else Meeting.OPEN
+        blocked = name in {shown, ""} or shown.replace(".", "").isdigit()
+        meeting = site.meeting if blocked else Meeting.OPEN
         if meeting is Meeting.RESET:
             reset(connection)
         elif meeting is Meeting.CLOSE:
@@ -151,7 +156,12 @@ class WebServer:
                 await self._converse(reader, writer, hosts)
 
     async def _plain(self, connection: socket.socket, hosts: list[str]) -> None:
+        spoken = await _peek(connection)
         reader, writer = await _streams(connection, None)
+        if spoken[:1] == b"\x16":
+            writer.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+            writer.close()
+            return
         await self._converse(reader, writer, hosts)
 
     async def _converse(
