@@ -143,6 +143,7 @@ class WebServer:
         if meeting is Meeting.RESET:
             reset(connection)
         elif meeting is Meeting.CLOSE:
+            connection.recv(65536)  # what is left unread would make the close a reset
             connection.close()
         elif meeting is Meeting.STALL:
             await asyncio.sleep(600)
