@@ -186,6 +186,12 @@ def test_what_go_does_not_notice_stops_the_chain_even_before_a_bar(cause: Cause)
     assert _root(fault, on=ground("https://first.test|https://second.test")) == fault.cause.id
 
 
+def test_what_degrades_the_entry_that_serves_is_no_note() -> None:
+    slow = found(connect.IPV6_BROKEN, impact=Impact.DEGRADES)
+    assert _root(slow) == connect.IPV6_BROKEN.id
+    assert judge([slow], ground("https://second.test,https://first.test")).healthy
+
+
 def test_an_entry_that_go_leaves_only_after_a_time_limit_still_costs_that_time() -> None:
     verdict = judge([found(connect.TIMEOUT)], ground("https://first.test|https://second.test"))
     assert verdict.healthy

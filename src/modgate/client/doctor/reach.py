@@ -134,7 +134,8 @@ def _idle(chain: Sequence[ProxyEntry], blocking: Sequence[Sequence[Finding]]) ->
     everything = range(len(chain))
     for index, (entry, faults) in enumerate(zip(chain, blocking, strict=True)):
         if not faults and entry.kind is not EntryKind.OFF:
-            return frozenset(everything)
+            # What degrades the entry that serves is felt in every download.
+            return frozenset(everything) - {index}
         if entry.kind is EntryKind.OFF or not _moves_on(entry, faults):
             return frozenset(everything[index + 1 :])
     return frozenset()
