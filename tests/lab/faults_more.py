@@ -93,6 +93,11 @@ def toolchain_too_old(lab: Internet) -> None:
     (lab.machine.work / "go.mod").write_text("module example.org/app\n\ngo 1.27.0\n", encoding="utf-8")
 
 
+@stage(None, "MG-NET-007")
+def downloads_throttled(lab: Internet) -> None:
+    only(lab, ("/golang.org/x/text/*.zip", Reply(rate=40_000)), more=",direct")
+
+
 @stage(24, "MG-CFG-008", phase="config")
 def typo_folder(lab: Internet) -> None:
     lab.machine.settings["GOPROXY"] = "file:///srv/no/such/folder,direct"

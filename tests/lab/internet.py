@@ -193,7 +193,7 @@ def _output(*argv: str) -> str:
 
 def _world(root: Path) -> World:
     world = World(root)
-    world.add("golang.org/x/text", "v0.14.0")
+    world.add("golang.org/x/text", "v0.14.0", padding=1_000_000)
     world.add("golang.org/x/text", "v0.21.0")
     world.add("rsc.io/sampler", "v1.3.0", requires={"golang.org/x/text": "v0.14.0"})
     for version in ("v1.5.1", "v1.5.2", "v1.5.3"):

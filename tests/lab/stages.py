@@ -43,6 +43,11 @@ class Stage:
         """Nothing may be found."""
         return not self.ids
 
+    @property
+    def long(self) -> bool:
+        """One shape more of what other stages show: played with `--long`."""
+        return self.bend.__module__.rpartition(".")[2] in {"faults_more", "island"}
+
 
 STAGES: dict[str, Stage] = {}
 

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
     from tests.lab.internet import Internet
 
-BROKEN = [name for name, stage in STAGES.items() if not stage.healthy]
+BROKEN = [
+    pytest.param(name, marks=[pytest.mark.long] if stage.long else [])
+    for name, stage in STAGES.items()
+    if not stage.healthy
+]
 HEALTHY = [name for name, stage in STAGES.items() if stage.healthy]
 
 
@@ -33,10 +37,11 @@ def _need_namespaces() -> None:
 
 
 @pytest.fixture(scope="module")
-def played(go_command: str) -> Mapping[str, Judged]:
-    """Every stage, played once."""
+def played(go_command: str, request: pytest.FixtureRequest) -> Mapping[str, Judged]:
+    """Every stage of this run, played once."""
     _need_namespaces()
-    return {judged.stage.name: judged for judged in play_all()}
+    chosen = [name for name, stage in STAGES.items() if request.config.getoption("--long") or not stage.long]
+    return {judged.stage.name: judged for judged in play_all(chosen)}
 
 
 @pytest.mark.timeout(600)
