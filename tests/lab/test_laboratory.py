@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 
     from tests.lab.internet import Internet
 
-BROKEN = [
-    pytest.param(name, marks=[pytest.mark.long] if stage.long else [])
-    for name, stage in STAGES.items()
-    if not stage.healthy
-]
-HEALTHY = [name for name, stage in STAGES.items() if stage.healthy]
+NAMES = {
+    name: pytest.param(name, marks=[pytest.mark.long] if stage.long else []) for name, stage in STAGES.items()
+}
+BROKEN = [NAMES[name] for name, stage in STAGES.items() if not stage.healthy]
+HEALTHY = [NAMES[name] for name, stage in STAGES.items() if stage.healthy]
 
 
 def _need_namespaces() -> None:
