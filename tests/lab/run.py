@@ -15,11 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.lab import faults_answers, faults_more, faults_network, health, health_more, island
+from tests.lab import faults_answers, faults_more, faults_network, health, health_more, health_unusual, island
 from tests.lab.internet import Internet
 from tests.lab.stages import STAGES
 
-assert all((faults_answers, faults_more, faults_network, health, health_more, island))
+assert all((faults_answers, faults_more, faults_network, health, health_more, health_unusual, island))
 _MOST_SECONDS = 40.0
 
 

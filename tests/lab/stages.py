@@ -46,7 +46,12 @@ class Stage:
     @property
     def long(self) -> bool:
         """One shape more of what other stages show: played with `--long`."""
-        return self.bend.__module__.rpartition(".")[2] in {"faults_more", "health_more", "island"}
+        return self.bend.__module__.rpartition(".")[2] in {
+            "faults_more",
+            "health_more",
+            "health_unusual",
+            "island",
+        }
 
 
 STAGES: dict[str, Stage] = {}
