@@ -47,6 +47,7 @@ class Stage:
     def long(self) -> bool:
         """One shape more of what other stages show: played with `--long`."""
         return self.bend.__module__.rpartition(".")[2] in {
+            "faults_combined",
             "faults_more",
             "health_more",
             "health_unusual",
