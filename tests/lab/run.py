@@ -1,7 +1,7 @@
 """Play one stage and print what came of it: `unshare -rnm python -m tests.lab.run STAGE`.
 
 The last line on standard output is one JSON object: the stage, doctor's exit status and seconds, and its
-document. `--shell` runs a command on the staged machine instead.
+document. Words after the stage are a command to run on the staged machine instead.
 """
 
 from __future__ import annotations
@@ -15,11 +15,22 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.lab import faults_answers, faults_more, faults_network, health, health_more, health_unusual, island
+from tests.lab import (
+    faults_answers,
+    faults_combined,
+    faults_more,
+    faults_network,
+    health,
+    health_combined,
+    health_more,
+    health_unusual,
+    island,
+)
 from tests.lab.internet import Internet
 from tests.lab.stages import STAGES
 
-assert all((faults_answers, faults_more, faults_network, health, health_more, health_unusual, island))
+assert all((faults_answers, faults_combined, faults_more, faults_network))
+assert all((health, health_combined, health_more, health_unusual, island))
 _MOST_SECONDS = 40.0
 
 
@@ -48,11 +59,14 @@ def main() -> None:
         loop = asyncio.new_event_loop()
         result = loop.run_until_complete(play(name, command, Path(folder)))
         if command:
-            print(result["stdout"], result["stderr"], result["status"], result["seconds"], sep="\n")
+            sys.stdout.write(str(result["stdout"]))
+            sys.stderr.write(str(result["stderr"]))
         else:
             print(json.dumps(result))
         sys.stdout.flush()
-    os._exit(0)
+        sys.stderr.flush()
+    status = result["status"] if command else 0
+    os._exit(status if isinstance(status, int) and status >= 0 else 1)
 
 
 if __name__ == "__main__":
