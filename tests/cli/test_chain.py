@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from modgate.client.faults.content import DrillContent
+from modgate.client.chain.rules import WANTED
+from modgate.client.faults.content import DrillContent, drill_files
 from modgate.client.faults.kinds import parse_fault
 from modgate.client.faults.server import FaultServer
 
@@ -73,7 +74,9 @@ def test_a_slip_in_the_chain_is_named_and_fails() -> None:
     "arguments",
     [
         ["https://a.example", "x"],
-        ["https://a.example", "example.com/x"],
+        ["https://a.example", "example.com/x@main"],
+        ["https://a.example", "example.com/x@v1"],
+        ["https://a.example", "example.com/x@>=v1.0.0"],
         ["https://a.example", "--fault", "2=404"],
     ],
 )
@@ -121,3 +124,86 @@ def test_credentials_of_the_chain_are_shown_nowhere() -> None:
     for arguments in ([], ["--json"], ["--fault", "1=403"]):
         ran = _run("https://me:hunter2@a.example,https://b.example", *arguments)
         assert "hunter2" not in ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("faults", "module"),
+    [
+        (("1=404", "2=badzip"), "rsc.io/quote@v1.5.2"),
+        (("1=404:zip", "2=wrong-version"), "github.com/BurntSushi/toml@v0.0.1"),
+        (("1=500", "2=truncated:mod"), "gopkg.in/yaml.v3@v3.0.1"),
+        (("1=html", "2=reset:zip"), "example.com/x/v2@v2.0.0-20240101000000-0123456789ab"),
+        (("1=slow:info", "2=ok"), "example.com/x@v2.3.4+incompatible"),
+        (("1=404:list", "2=badzip"), "example.com/x/v3"),
+        (("1=html:list", "2=404"), "gopkg.in/yaml.v3@latest"),
+    ],
+)
+def test_a_rehearsal_works_for_any_module_though_no_entry_can_be_reached(
+    faults: tuple[str, ...], module: str
+) -> None:
+    options = [word for fault in faults for word in ("--fault", fault)]
+    _, told = _json("http://127.0.0.1:9,http://127.0.0.1:1|direct", module, *options)
+    assert told["agrees"] is True
+    assert [entry["made_up"] for entry in told["entries"]] == [True, True, False]
+    _, told = _json("http://127.0.0.1:9|http://127.0.0.1:1", module, *options)
+    assert told["agrees"] is True
+
+
+def test_an_entry_that_is_not_staged_stays_as_it_is_and_its_failure_is_predicted() -> None:
+    chain, module = "http://127.0.0.1:9|http://127.0.0.1:1", "rsc.io/quote@v1.5.2"
+    _, told = _json(chain, module, "--fault", "2=badzip")
+    assert (told["agrees"], told["observed"]["asked"]["zip"]) == (True, [1, 2])
+    _, told = _json(chain, module, "--fault", "1=500")
+    assert (told["agrees"], told["observed"]["reported"]) == (True, 2)
+
+
+def test_what_version_control_does_is_not_predicted_and_no_difference(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    module = "example.com/x@v1.0.0"
+    code, told = _json("http://127.0.0.1:9|direct", module, "--fault", "1=500")
+    assert (code, told["agrees"], told["verdict"]) == (1, None, "open")
+    code, told = _json("direct", module)
+    assert (code, told["predicted"]["walks"][0]["steps"][0]["answer"]) == (0, "unknown")
+
+
+def test_a_rehearsal_without_end_is_interrupted_and_no_difference() -> None:
+    code, told = _json("http://127.0.0.1:9", "example.com/x@v1.0.0", "--fault", "1=slow", "--patience", "0.5")
+    assert (code, told["agrees"], told["verdict"]) == (1, None, "interrupted")
+
+
+async def test_the_latest_version_is_found_as_go_finds_it() -> None:
+    async with FaultServer(DrillContent(), clock=time.monotonic) as server:
+        absent, empty, good = [await server.url(parse_fault(name)) for name in ("404", "html:list", "ok")]
+        code, told = await asyncio.to_thread(_json, f"{absent},{empty},{good}", "example.com/modgate/drill")
+        assert (code, told["module"], told["latest"]) == (0, MODULE, True)
+        assert [walk["endpoint"] for walk in told["predicted"]["walks"]] == ["list", "mod", "zip"]
+        code, told = await asyncio.to_thread(
+            _json, f"{absent},{empty},{good}", "example.com/modgate/drill", "--fault", "3=403"
+        )
+    assert (code, told["agrees"]) == (0, True)
+    assert told["observed"]["asked"]["latest"] == [2]
+
+
+def test_a_folder_of_the_chain_is_rehearsed_with_its_own_files(tmp_path: Path) -> None:
+    for name, body in drill_files().items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(body)
+    chain = f"file:///nowhere,file://{tmp_path}"
+    code, told = _json(chain, MODULE, "--fault", "2=slow:zip")
+    assert (code, told["agrees"], told["observed"]["asked"]) == (0, True, {key: [2] for key in WANTED})
+    code, told = _json(chain, MODULE, "--fault", "1=404")
+    assert (code, told["agrees"]) == (0, True)
+
+
+@pytest.mark.parametrize(("lang", "fix"), [("en", "What to do: "), ("zh", "怎么办：")])
+def test_a_slip_is_shown_with_its_fix_and_a_note_after_the_table(lang: str, fix: str) -> None:
+    lines = _run("https://a.example;direct", "--lang", lang).stdout.splitlines()
+    assert lines[0].startswith("MG-CFG-003")
+    assert any(fix in line for line in lines)
+    lines = _run("https://a.example,https://b.example", "--lang", lang).stdout.splitlines()
+    assert lines[0].startswith("1 ")
+    (note,) = [place for place, line in enumerate(lines) if line.startswith("MG-CFG-028")]
+    assert note > 10
+    assert any(fix in line for line in lines[note:])

@@ -1,43 +1,36 @@
-"""How `modgate chain` is shown: a table of rules, a table of answers, predicted beside observed, JSON."""
+"""How `modgate chain` is shown: a table of rules, a table of answers, predicted beside observed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
 from modgate.cli.speech import console
-from modgate.client.chain.rules import WANTED, Answer, Move, move_of
+from modgate.client.chain.agreement import Verdict, open_end
+from modgate.client.chain.expected import visible
+from modgate.client.chain.rules import ROWS, WANTED, Answer, Move, Walk, move_of
 from modgate.client.findings import Severity
-from modgate.gomod.proxylist import EntryKind, redacted
+from modgate.client.machine.showing import safe
+from modgate.gomod.proxylist import EntryKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from rich.console import Console
 
+    from modgate.cli.chain_story import Story
     from modgate.client.chain.ask import Given
     from modgate.client.chain.rehearse import Observed
-    from modgate.client.chain.rules import Download, Walk
     from modgate.client.faults.kinds import FaultSpec
     from modgate.client.findings import Finding
     from modgate.gomod.proxylist import ProxyEntry
-    from modgate.gomod.types import ModuleVersion
     from modgate.messages import Catalogue
 
-__all__ = ["Story", "document", "show"]
+__all__ = ["show"]
 
-_ROWS = (
-    ("good", Answer.GOOD),
-    ("absent", Answer.ABSENT),
-    ("status", Answer.ERROR),
-    ("network", Answer.ERROR),
-    ("portal_info", Answer.ERROR),
-    ("portal_zip", Answer.SPOILT),
-    ("silent", Answer.SILENT),
-)
+_ACTS_ON = {"badzip": "zip", "wrong-version": "info", "moved": "mod"}
 _STYLES = {
     Move.TAKES: "green",
     Move.FALLS: "yellow",
@@ -52,72 +45,14 @@ _ANSWER_STYLES = {
 }
 
 
-@dataclass(slots=True)
-class Story:
-    """Everything that is known of one chain.
-
-    Attributes:
-        text: As given or found.
-        lint: What is wrong with the text.
-        broken: Why it cannot be read at all, empty where it can.
-        entries: The entries in order.
-        version: What was asked for, None for the rules alone.
-        private: Whether GONOPROXY keeps this module away from the chain.
-        faults: Staged, by index from 0.
-        asked: What each entry gave.
-        predicted: What go would do.
-        observed: What it did in the rehearsal.
-    """
-
-    text: str
-    lint: tuple[Finding, ...] = ()
-    broken: str = ""
-    entries: tuple[ProxyEntry, ...] = ()
-    version: ModuleVersion | None = None
-    private: bool = False
-    faults: Mapping[int, FaultSpec] = field(default_factory=dict)
-    asked: Mapping[tuple[int, str], Given] = field(default_factory=dict)
-    predicted: Download | None = None
-    observed: Observed | None = None
-
-    @property
-    def good(self) -> bool:
-        """Whether the exit status is 0: nothing broken, and the download succeeds as far as known."""
-        if self.broken:
-            return False
-        if self.observed is not None:
-            return self.observed.good
-        if self.predicted is None:
-            return not any(finding.shown_severity is Severity.ERROR for finding in self.lint)
-        return self.predicted.good or self.open_end
-
-    @property
-    def open_end(self) -> bool:
-        """Whether it depends on version control, which was not asked."""
-        steps = self.predicted.walks[-1].steps if self.predicted else ()
-        return bool(steps) and steps[-1].answer is Answer.UNKNOWN
-
-    @property
-    def agrees(self) -> bool | None:
-        """Whether go did what was predicted; None where nothing was rehearsed or it cannot be told."""
-        if self.predicted is None or self.observed is None or self.open_end:
-            return None
-        proxies = {index for index, entry in enumerate(self.entries) if entry.kind is EntryKind.PROXY}
-        asked = {
-            name: tuple(index for index in steps if index in proxies)
-            for name, steps in self.predicted.asked.items()
-        }
-        return (
-            {name: steps for name, steps in asked.items() if steps} == dict(self.observed.asked)
-            and self.predicted.good == self.observed.good
-            and self.predicted.waits == self.observed.waited
-        )
-
-
 def show(story: Story, say: Catalogue) -> None:
     """Print the story on standard output."""
     out = console()
-    _show_lint(story, say, out)
+    notes = tuple(one for one in story.lint if one.shown_severity is Severity.NOTE)
+    slips = tuple(one for one in story.lint if one not in notes)
+    _show_lint(slips, say, out)
+    if slips and not story.broken:
+        out.print()
     if story.broken:
         if not any(finding.shown_severity is Severity.ERROR for finding in story.lint):
             out.print(Text(story.broken, "red"), soft_wrap=True)
@@ -125,23 +60,35 @@ def show(story: Story, say: Catalogue) -> None:
     _show_entries(story, say, out)
     if story.predicted is None:
         _show_rules(story, say, out)
-        return
+    else:
+        _show_answers(story, say, out)
+    if notes:
+        out.print()
+        _show_lint(notes, say, out)
+
+
+def _show_answers(story: Story, say: Catalogue, out: Console) -> None:
     if story.private:
         out.print()
-        out.print(Text(say("chain.private", module=str(story.version)), "yellow"))
+        key = "private_rehearsal" if story.faults else "private"
+        out.print(Text(say(f"chain.{key}", module=story.module), "yellow"))
     if story.asked:
         _show_asked(story, say, out)
+    seen = [index for index in sorted(story.made_up) if visible(story.faults[index])]
+    if seen:
+        out.print()
+        places = say("chain.made_up.and").join(str(index + 1) for index in seen)
+        out.print(say("chain.made_up.line", entries=places))
     _show_walks(story, say, out)
 
 
-def _show_lint(story: Story, say: Catalogue, out: Console) -> None:
-    for finding in story.lint:
+def _show_lint(findings: Sequence[Finding], say: Catalogue, out: Console) -> None:
+    for finding in findings:
         style = {Severity.ERROR: "red", Severity.WARNING: "yellow"}.get(finding.shown_severity, "dim")
         line = Text(f"{finding.cause.id} ", f"bold {style}")
         line.append(say.say(finding.message("text")), style)
         out.print(line)
-    if story.lint:
-        out.print()
+        out.print(Text(say("chain.fix", fix=say.say(finding.message("fix")))))
 
 
 def _show_entries(story: Story, say: Catalogue, out: Console) -> None:
@@ -175,7 +122,7 @@ def _show_rules(story: Story, say: Catalogue, out: Console) -> None:
         table.add_column(say("chain.rules.head"))
         for index in proxies:
             table.add_column(str(index + 1), no_wrap=True)
-        for name, answer in _ROWS:
+        for name, answer in ROWS:
             cells = [_cell(story, index, answer, say) for index in proxies]
             table.add_row(say(f"chain.rules.{name}"), *cells)
         out.print(table)
@@ -193,18 +140,29 @@ def _cell(story: Story, index: int, answer: Answer, say: Catalogue) -> Text:
 def _show_asked(story: Story, say: Catalogue, out: Console) -> None:
     out.print()
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(say("chain.asked.head", module=str(story.version)), overflow="fold")
-    for endpoint in WANTED:
-        table.add_column(f".{endpoint}", no_wrap=True)
+    table.add_column(say("chain.asked.head", module=story.module), overflow="fold")
+    for endpoint in story.endpoints:
+        table.add_column(_file(endpoint), no_wrap=True)
     for index, entry in enumerate(story.entries):
         if entry.kind is EntryKind.PROXY:
-            cells = [_given(story.asked[index, endpoint], say) for endpoint in WANTED]
+            cells = [_answered(story, index, endpoint, say) for endpoint in story.endpoints]
             table.add_row(f"{index + 1} {_shown(entry)}", *cells)
         else:
-            table.add_row(
-                f"{index + 1} {entry.kind.value}", Text(say("chain.asked.not_asked"), "dim"), "", ""
-            )
+            word = "chain.asked.not_asked" if entry.kind is EntryKind.DIRECT else "chain.answer.absent"
+            table.add_row(f"{index + 1} {entry.kind.value}", Text(say(word), "dim"))
     out.print(table)
+
+
+def _file(endpoint: str) -> str:
+    return endpoint if endpoint in {"list", "latest"} else f".{endpoint}"
+
+
+def _answered(story: Story, index: int, endpoint: str, say: Catalogue) -> Text:
+    given = story.asked.get((index, endpoint))
+    if given is None:
+        return Text(say("chain.walk.none"), "dim")
+    made = _given(given, say)
+    return Text.assemble(given.version, " ", made) if endpoint == "list" and given.version else made
 
 
 def _given(given: Given, say: Catalogue) -> Text:
@@ -233,14 +191,17 @@ def _show_walks(story: Story, say: Catalogue, out: Console) -> None:
     if story.observed is not None:
         table.add_column(say("chain.walk.observed"))
     walks = {one.endpoint: one for one in story.predicted.walks}
-    for endpoint in WANTED:
-        row = [Text(f".{endpoint}"), _way(walks.get(endpoint), story, say)]
+    seen = story.observed.asked if story.observed is not None else {}
+    followed = [name for name in ("info", "latest") if name in story.predicted.asked or name in seen]
+    endpoints = ("list", *followed, "mod", "zip") if story.latest else WANTED
+    for endpoint in endpoints:
+        row = [Text(_file(endpoint)), _way(walks.get(endpoint) or _beside(story, endpoint), story, say)]
         if story.observed is not None:
             row.append(_way_seen(endpoint, story, say))
         table.add_row(*row)
     row = [Text(say("chain.walk.end"), "bold"), _end(story, say)]
     if story.observed is not None:
-        row.append(_observed_end(story.observed, say))
+        row.append(_observed_end(story, story.observed, say))
     table.add_row(*row)
     out.print(table)
     if story.observed is not None:
@@ -248,8 +209,9 @@ def _show_walks(story: Story, say: Catalogue, out: Console) -> None:
             out.print()
             out.print(Text(story.observed.error, "dim"), soft_wrap=True)
         out.print()
-        key = {True: "agree", False: "differ", None: "open"}[story.agrees]
-        out.print(Text(say(f"chain.walk.{key}"), "green" if key == "agree" else "yellow"))
+        if story.verdict is not None:
+            style = "green" if story.verdict is Verdict.AGREES else "yellow"
+            out.print(Text(say(f"chain.walk.{story.verdict.value}"), style))
 
 
 def _way_seen(endpoint: str, story: Story, say: Catalogue) -> Text:
@@ -263,6 +225,19 @@ def _way_seen(endpoint: str, story: Story, say: Catalogue) -> Text:
     return Text(" → ".join(str(index + 1) for index in seen) if seen else say("chain.walk.none"))
 
 
+def _beside(story: Story, endpoint: str) -> Walk | None:
+    """What the entries of the first walk are asked for besides, shown like a walk of its own."""
+    assert story.predicted is not None
+    query = story.predicted.walks[0]
+    steps = tuple(
+        step
+        for index, name in query.followed
+        for step in query.steps
+        if (step.entry, name) == (index, endpoint)
+    )
+    return Walk(endpoint, steps) if steps else None
+
+
 def _way(one: Walk | None, story: Story, say: Catalogue) -> Text:
     if one is None:
         return Text(say("chain.walk.none"), "dim")
@@ -271,7 +246,7 @@ def _way(one: Walk | None, story: Story, say: Catalogue) -> Text:
         made.append(" → " if place else "")
         made.append(str(step.entry + 1), "bold")
         fault = story.faults.get(step.entry)
-        if fault is not None and fault.hits(one.endpoint):
+        if fault is not None and fault.hits(one.endpoint) and _shows(fault, one.endpoint):
             made.append(f" {fault.fault.name}", "magenta")
         elif story.entries[step.entry].kind is not EntryKind.PROXY:
             made.append(f" {story.entries[step.entry].kind.value}", "dim")
@@ -280,9 +255,13 @@ def _way(one: Walk | None, story: Story, say: Catalogue) -> Text:
     return made
 
 
+def _shows(fault: FaultSpec, endpoint: str) -> bool:
+    return _ACTS_ON.get(fault.fault.name, endpoint) == endpoint
+
+
 def _end(story: Story, say: Catalogue) -> Text:
     assert story.predicted is not None
-    if story.open_end:
+    if open_end(story.predicted):
         return Text(say("chain.end.open"), "yellow")
     if story.predicted.waits:
         return Text(say("chain.end.waits"), "magenta")
@@ -292,8 +271,10 @@ def _end(story: Story, say: Catalogue) -> Text:
     return Text(say("chain.end.fails", entry=(reported or 0) + 1), "red")
 
 
-def _observed_end(observed: Observed, say: Catalogue) -> Text:
+def _observed_end(story: Story, observed: Observed, say: Catalogue) -> Text:
     if observed.waited:
+        if story.predicted is None or not story.predicted.waits:
+            return Text(say("chain.end.interrupted"), "yellow")
         return Text(say("chain.end.waits"), "magenta")
     if observed.good:
         return Text(say("chain.end.good"), "green")
@@ -303,86 +284,4 @@ def _observed_end(observed: Observed, say: Catalogue) -> Text:
 
 
 def _shown(entry: ProxyEntry) -> str:
-    return redacted(entry.display)
-
-
-def document(story: Story, say: Catalogue) -> dict[str, object]:
-    """The story as JSON, schema 1; entries count from 1."""
-    made: dict[str, object] = {
-        "schema": 1,
-        "chain": redacted(story.text),
-        "broken": story.broken or None,
-        "lint": [
-            {"id": one.cause.id, "severity": one.shown_severity.value, "text": say.say(one.message("text"))}
-            for one in story.lint
-        ],
-        "entries": [_entry_json(story, index) for index in range(len(story.entries))],
-        "module": str(story.version) if story.version else None,
-        "private": story.private,
-        "asked": [
-            {
-                "entry": index + 1,
-                "endpoint": endpoint,
-                "answer": given.answer.value,
-                "status": given.status or None,
-                "seconds": round(given.seconds, 4),
-                "failure": given.failure.kind.value if given.failure else None,
-            }
-            for (index, endpoint), given in story.asked.items()
-        ],
-        "predicted": _download_json(story.predicted),
-        "observed": _observed_json(story.observed),
-        "agrees": story.agrees,
-    }
-    return made
-
-
-def _entry_json(story: Story, index: int) -> dict[str, object]:
-    entry = story.entries[index]
-    spec = story.faults.get(index)
-    moves = {name: move_of(story.entries, index, answer).value for name, answer in _ROWS}
-    return {
-        "entry": index + 1,
-        "kind": entry.kind.value,
-        "url": _shown(entry) if entry.url else None,
-        "falls_back_on_error": entry.falls_back_on_error,
-        "fault": str(spec) if spec else None,
-        "moves": moves if entry.kind is EntryKind.PROXY else None,
-    }
-
-
-def _number(index: int | None) -> int | None:
-    return None if index is None else index + 1
-
-
-def _download_json(predicted: Download | None) -> dict[str, object] | None:
-    if predicted is None:
-        return None
-    return {
-        "good": predicted.good,
-        "waits": predicted.waits,
-        "reported": _number(predicted.reported),
-        "walks": [
-            {
-                "endpoint": one.endpoint,
-                "steps": [
-                    {"entry": step.entry + 1, "answer": step.answer.value, "move": step.move.value}
-                    for step in one.steps
-                ],
-                "used": _number(one.used),
-            }
-            for one in predicted.walks
-        ],
-    }
-
-
-def _observed_json(observed: Observed | None) -> dict[str, object] | None:
-    if observed is None:
-        return None
-    return {
-        "good": observed.good,
-        "waits": observed.waited,
-        "reported": _number(observed.reported),
-        "asked": {name: [index + 1 for index in steps] for name, steps in observed.asked.items()},
-        "error": observed.error,
-    }
+    return safe(entry.display)

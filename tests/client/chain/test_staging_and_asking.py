@@ -15,12 +15,14 @@ from modgate.client.findings import Phase
 from modgate.client.net.facts import Exchange, Failure, FailureKind
 from modgate.client.net.limits import Limits
 from modgate.errors import Invalid
+from modgate.gomod.protocol import Kind, Request
 from modgate.gomod.proxylist import parse_proxy_list
 from modgate.wiring.client import prober
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+INFO = Request.exact(Kind.INFO, DRILL)
 CHAIN = parse_proxy_list("https://goproxy.cn|https://me:secret@proxy.example.com,direct")
 
 
@@ -95,11 +97,14 @@ async def test_each_entry_is_asked_for_each_file_and_direct_is_not(tmp_path: Pat
 def test_go_gives_up_dialling_and_shaking_hands_but_not_waiting(
     phase: Phase, kind: FailureKind, answer: Answer
 ) -> None:
-    assert judged("info", DRILL, Exchange("https://a.test/", failure=Failure(phase, kind))).answer is answer
+    assert (
+        judged(INFO, DRILL.version, Exchange("https://a.test/", failure=Failure(phase, kind))).answer
+        is answer
+    )
 
 
 def test_an_info_for_another_version_is_an_error() -> None:
     right = Exchange("u", 200, body=b'{"Version": "v1.0.0"}')
-    assert judged("info", DRILL, right).answer is Answer.GOOD
+    assert judged(INFO, DRILL.version, right).answer is Answer.GOOD
     for body in (b'{"Version": "v1.0.1"}', b"[]", b"", b"null"):
-        assert judged("info", DRILL, Exchange("u", 200, body=body)).answer is Answer.ERROR
+        assert judged(INFO, DRILL.version, Exchange("u", 200, body=body)).answer is Answer.ERROR

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from modgate.client.chain.rehearse import observe
 from modgate.client.faults.content import DRILL, DrillContent, FolderContent, UpstreamContent, drill_files
 from modgate.client.faults.kinds import parse_fault
 from modgate.client.faults.server import FaultServer, Rules, Served
 from modgate.errors import Unavailable
+from modgate.gomod.module import check
 from modgate.gomod.proxylist import EntryKind, ProxyEntry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from modgate.client.faults.content import Content
 
 INFO = "example.com/modgate/drill/@v/v1.0.0.info"
 ZIP = "example.com/modgate/drill/@v/v1.0.0.zip"
@@ -183,3 +187,27 @@ async def test_a_fault_can_stand_twice_in_a_chain_with_contents_of_its_own() -> 
         assert one != two
         assert (await _get(f"{one}/{INFO}"))[0] == 200
         assert (await _get(f"{two}/{INFO}"))[0] == 404
+
+
+@pytest.mark.parametrize("kind", ["folder", "memory"])
+async def test_a_path_is_found_as_go_writes_it_in_a_url(kind: str, tmp_path: Path) -> None:
+    version = check("github.com/BurntSushi/toml", "v1.0.0")
+    content: Content = DrillContent(version)
+    if kind == "folder":
+        for name, body in drill_files(version).items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(body)
+        content = FolderContent(tmp_path)
+    for bang in ("!", "%21"):
+        reply = await content.open(f"github.com/{bang}burnt{bang}sushi/toml/@v/v1.0.0.mod")
+        assert await reply.body() == b"module github.com/BurntSushi/toml\n\ngo 1.21\n"
+
+
+async def test_a_glob_narrows_a_fault_to_modules_with_capitals_too() -> None:
+    rules = Rules(module="github.com/BurntSushi/*")
+    async with FaultServer(DrillContent(), clock=time.monotonic, rules=rules) as server:
+        url = await server.url(parse_fault("503"))
+        async with aiohttp.ClientSession() as session:
+            path = "github.com/%21burnt%21sushi/toml/@v/list"
+            assert (await session.get(URL(f"{url}/{path}", encoded=True))).status == 503
+            assert (await session.get(f"{url}/github.com/other/toml/@v/list")).status == 404

@@ -1,7 +1,8 @@
 """Asking every entry of a chain for one version, all at once, and what each answer means to go.
 
 go would ask one after the other and stop early; here every entry is asked, because a person wants to know
-about the second before the first fails. Of a zip only the beginning is read.
+about the second before the first fails. Of a zip only the beginning is read. Which version is the latest,
+each entry says for itself.
 """
 
 from __future__ import annotations
@@ -16,8 +17,13 @@ from urllib.parse import unquote
 from modgate.client.chain.rules import WANTED, Answer
 from modgate.client.findings import Phase
 from modgate.client.net.facts import FailureKind
+from modgate.errors import Unavailable
+from modgate.gomod import semver
+from modgate.gomod.module import check
 from modgate.gomod.protocol import Kind, Request
 from modgate.gomod.proxylist import EntryKind
+from modgate.gomod.query import Query, choose
+from modgate.gomod.versionlist import parse_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,11 +31,12 @@ if TYPE_CHECKING:
     from modgate.client.net.facts import Exchange, Failure
     from modgate.client.net.prober import Prober
     from modgate.gomod.proxylist import ProxyEntry
-    from modgate.gomod.types import ModuleVersion
+    from modgate.gomod.types import ModulePath, ModuleVersion
 
-__all__ = ["Given", "ask_entries", "judged"]
+__all__ = ["Given", "ask_entries", "ask_latest", "judged"]
 
 _MOST = 65536
+_MOST_TEXT = 1 << 22
 _OK = 200
 _ABSENT = {404, 410}
 
@@ -44,6 +51,7 @@ class Given:
         seconds: Until the end of what was read.
         failure: How it failed on the network, None where it did not.
         html: Whether a page came where a file belongs.
+        version: The version that it is about: of a list, the one that `latest` means.
     """
 
     answer: Answer
@@ -51,44 +59,80 @@ class Given:
     seconds: float = 0.0
     failure: Failure | None = None
     html: bool = False
+    version: str = ""
 
 
 async def ask_entries(
-    prober: Prober, entries: Sequence[ProxyEntry], version: ModuleVersion
+    prober: Prober,
+    entries: Sequence[ProxyEntry],
+    version: ModuleVersion,
+    endpoints: Sequence[str] = WANTED,
 ) -> Mapping[tuple[int, str], Given]:
     """The answer of each proxy of the chain by (index, endpoint); `direct` and `off` are not asked."""
-    keys = [
-        (index, endpoint)
-        for index, entry in enumerate(entries)
-        if entry.kind is EntryKind.PROXY
-        for endpoint in WANTED
-    ]
-    answers = await asyncio.gather(*(_ask(prober, entries[index].url, key, version) for index, key in keys))
+    keys = [(index, endpoint) for index in _proxies(entries) for endpoint in endpoints]
+    answers = await asyncio.gather(
+        *(
+            _ask(prober, entries[index].url, Request.exact(Kind(endpoint), version), version.version)
+            for index, endpoint in keys
+        )
+    )
     return dict(zip(keys, answers, strict=True))
 
 
-async def _ask(prober: Prober, base: str, endpoint: str, version: ModuleVersion) -> Given:
-    path = Request.exact(Kind(endpoint), version).url_path
+async def ask_latest(
+    prober: Prober, entries: Sequence[ProxyEntry], path: ModulePath
+) -> Mapping[tuple[int, str], Given]:
+    """What each proxy says of the latest version: `list`, and `info` of the newest on it or `latest`.
+
+    Both are asked where the list is empty or failed, because a staged fault may stand before it.
+    """
+    found = await asyncio.gather(*(_newest(prober, entries[index].url, path) for index in _proxies(entries)))
+    return {
+        (index, endpoint): given
+        for index, answers in zip(_proxies(entries), found, strict=True)
+        for endpoint, given in answers.items()
+    }
+
+
+async def _newest(prober: Prober, base: str, path: ModulePath) -> dict[str, Given]:
+    listed = await _ask(prober, base, Request(Kind.LIST, path), "")
+    if not listed.version:
+        return {"list": listed, "latest": await _ask(prober, base, Request(Kind.LATEST, path), "")}
+    newest = check(path, listed.version)
+    info, latest = await asyncio.gather(
+        _ask(prober, base, Request.exact(Kind.INFO, newest), newest.version),
+        _ask(prober, base, Request(Kind.LATEST, path), ""),
+    )
+    return {"list": listed, "info": info, "latest": latest}
+
+
+def _proxies(entries: Sequence[ProxyEntry]) -> list[int]:
+    return [index for index, entry in enumerate(entries) if entry.kind is EntryKind.PROXY]
+
+
+async def _ask(prober: Prober, base: str, request: Request, wanted: str) -> Given:
     if base.startswith("file://"):
         return await asyncio.to_thread(
-            _read, Path(unquote(base.removeprefix("file://"))) / path, endpoint, version
+            _read, Path(unquote(base.removeprefix("file://"))) / request.url_path, request, wanted
         )
-    return judged(endpoint, version, await prober.get(f"{base}/{path}", most=_MOST))
+    most = _MOST if request.kind is Kind.ZIP else _MOST_TEXT
+    return judged(request, wanted, await prober.get(f"{base}/{request.url_path}", most=most))
 
 
-def judged(endpoint: str, version: ModuleVersion, exchange: Exchange) -> Given:
-    """What an exchange means to go."""
+def judged(request: Request, wanted: str, exchange: Exchange) -> Given:
+    """What an exchange means to go; `wanted` is the version that an .info must be about, empty for any."""
     failure = exchange.failure
     if failure is not None and failure.kind is not FailureKind.TOO_LARGE:
         return Given(_failed(failure), exchange.status, exchange.seconds, failure)
     html = exchange.body.lstrip()[:1] == b"<"
     if exchange.status in _ABSENT:
-        answer = Answer.ABSENT
+        answer, version = Answer.ABSENT, ""
     elif exchange.status != _OK:
-        answer = Answer.ERROR
+        answer, version = Answer.ERROR, ""
     else:
-        answer = _content(endpoint, version, exchange.body)
-    return Given(answer, exchange.status, exchange.seconds, None, html and exchange.status == _OK)
+        answer, version = _content(request, wanted, exchange.body)
+    html = html and exchange.status == _OK
+    return Given(answer, exchange.status, exchange.seconds, None, html, version)
 
 
 def _failed(failure: Failure) -> Answer:
@@ -97,12 +141,28 @@ def _failed(failure: Failure) -> Answer:
     return Answer.SILENT if waits and failure.phase in {Phase.HEADERS, Phase.BODY} else Answer.ERROR
 
 
-def _content(endpoint: str, version: ModuleVersion, body: bytes) -> Answer:
-    if endpoint == "zip":
-        return Answer.GOOD if body.startswith(b"PK") else Answer.SPOILT
-    if endpoint == "info":
-        return Answer.GOOD if _version_in(body) == version.version else Answer.ERROR
-    return Answer.GOOD
+def _content(request: Request, wanted: str, body: bytes) -> tuple[Answer, str]:
+    """What a whole body means, and the version that it names."""
+    match request.kind:
+        case Kind.ZIP:
+            return Answer.GOOD if body.startswith(b"PK") else Answer.SPOILT, wanted
+        case Kind.LIST:
+            newest = _highest(body, request.path)
+            return Answer.GOOD if newest else Answer.EMPTY, newest
+        case Kind.INFO | Kind.LATEST:
+            found = _version_in(body)
+            good = isinstance(found, str) and semver.is_valid(found) and (not wanted or found == wanted)
+            return Answer.GOOD if good else Answer.ERROR, str(found) if good else ""
+        case _:
+            return Answer.GOOD, wanted
+
+
+def _highest(body: bytes, path: ModulePath) -> str:
+    """What go takes from a list: its highest release, else its highest version."""
+    try:
+        return choose(Query("latest"), parse_list(body, path)) or ""
+    except Unavailable:
+        return ""
 
 
 def _version_in(body: bytes) -> object:
@@ -113,12 +173,13 @@ def _version_in(body: bytes) -> object:
     return found.get("Version") if isinstance(found, dict) else None
 
 
-def _read(file: Path, endpoint: str, version: ModuleVersion) -> Given:
+def _read(file: Path, request: Request, wanted: str) -> Given:
     try:
         with file.open("rb") as opened:
-            body = opened.read(_MOST)
+            body = opened.read(_MOST if request.kind is Kind.ZIP else _MOST_TEXT)
     except FileNotFoundError:
         return Given(Answer.ABSENT)
     except OSError:
         return Given(Answer.ERROR)
-    return Given(_content(endpoint, version, body))
+    answer, version = _content(request, wanted, body)
+    return Given(answer, version=version)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modgate.client.faults.kinds import endpoint_of
+from modgate.client.trace.lines import Kind, Sorter
 from modgate.errors import Unavailable
 from modgate.gomod.proxylist import EntryKind, format_proxy_list, redacted
 
@@ -136,7 +137,7 @@ def _environment(
         "GONOSUMDB": path,
         "GOTELEMETRY": "off",
         "GIT_TERMINAL_PROMPT": "0",
-        "NO_PROXY": ",".join(filter(None, [environ.get("NO_PROXY", ""), "127.0.0.1"])),
+        "NO_PROXY": ",".join(filter(None, [environ.get("NO_PROXY") or environ.get("no_proxy"), "127.0.0.1"])),
     }
 
 
@@ -149,10 +150,12 @@ def _read(said: str, entries: Sequence[ProxyEntry], *, good: bool, waited: bool)
     bases.sort(key=lambda pair: -len(pair[0]))
     asked: dict[str, list[int]] = {}
     errors: list[str] = []
+    sorter = Sorter(ours=True)
     for line in said.splitlines():
         match = _GET.match(line)
         if match is None:
-            errors.append(line)
+            if sorter.kind(line) is Kind.PERSON:
+                errors.append(line)
             continue
         endpoint = endpoint_of(match["url"].partition("?")[0])
         index = _entry_of(redacted(match["url"]), bases)

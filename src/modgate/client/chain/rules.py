@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from modgate.gomod.proxylist import ProxyEntry
 
 __all__ = [
+    "ROWS",
     "WANTED",
     "Answer",
     "Download",
@@ -68,6 +69,18 @@ class Move(StrEnum):
     STOPS = "stops"
     WAITS = "waits"
     ENDS = "ends"
+
+
+ROWS = (
+    ("good", Answer.GOOD),
+    ("absent", Answer.ABSENT),
+    ("status", Answer.ERROR),
+    ("network", Answer.ERROR),
+    ("portal_info", Answer.ERROR),
+    ("portal_zip", Answer.SPOILT),
+    ("silent", Answer.SILENT),
+)
+"""The kinds of answer that the rules are told for, by name, with what they mean to go."""
 
 
 @dataclass(frozen=True, slots=True)

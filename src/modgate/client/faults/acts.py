@@ -29,7 +29,6 @@ _PORTAL = (
 _NOT_HTTP = b"SSH-2.0-OpenSSH_9.6\r\n\x00\x01\x02 this is not HTTP\r\n"
 _BAD_ZIP = b"this is not a zip, whatever its Content-Type says\n"
 _MOVED = b"module example.com/modgate/moved\n\ngo 1.21\n"
-_OTHER_VERSION = json.dumps({"Version": "v0.0.1", "Time": "2024-01-01T00:00:00Z"}).encode()
 _REASONS = {200: "OK", 302: "Found"}
 _EXTRA = {
     401: {"WWW-Authenticate": 'Basic realm="modgate drill"'},
@@ -194,7 +193,9 @@ async def _moved(scene: Scene) -> None:
 
 async def _wrong_version(scene: Scene) -> None:
     if scene.asked.endpoint == "info":
-        await scene.whole(200, "application/json", _OTHER_VERSION, {})
+        other = "v0.0.2" if scene.asked.path.endswith("/v0.0.1.info") else "v0.0.1"
+        body = json.dumps({"Version": other, "Time": "2024-01-01T00:00:00Z"}).encode()
+        await scene.whole(200, "application/json", body, {})
     else:
         await _ok(scene)
 

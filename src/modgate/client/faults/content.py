@@ -1,6 +1,7 @@
 """What the drill server serves where it does not fail: a small module of its own, a folder, or a real proxy.
 
-The small module is made here, so that a drill needs no network and no download is ever large.
+The small module is made here, so that a drill needs no network and no download is ever large. It can bear
+any name and version, for a rehearsal with a module that cannot be fetched now.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 from collections.abc import AsyncGenerator  # noqa: TC003  the type of a dataclass field
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote
 
 import aiohttp
 
@@ -19,12 +21,15 @@ from modgate.errors import Unavailable
 from modgate.gomod.module import check
 from modgate.gomod.protocol import Kind, Request
 from modgate.gomod.proxylist import redacted
+from modgate.gomod.pseudo import is_pseudo_version
 from modgate.gomod.zipcreate import create_zip
 from modgate.gomod.zipfiles import FileEntry
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
+
+    from modgate.gomod.types import ModuleVersion
 
 __all__ = ["DRILL", "Content", "DrillContent", "FolderContent", "Reply", "UpstreamContent", "drill_files"]
 
@@ -81,14 +86,14 @@ class Content(Protocol):
 
 
 class DrillContent:
-    """The small module, from memory."""
+    """The small module under a name and version of choice, from memory."""
 
-    def __init__(self) -> None:
-        self._files = drill_files()
+    def __init__(self, version: ModuleVersion = DRILL) -> None:
+        self._files = drill_files(version)
 
     async def open(self, path: str) -> Reply:
         """As Content says; 404 for everything else."""
-        body = self._files.get(path)
+        body = self._files.get(unquote(path))
         if body is None:
             return Reply.of(404, "text/plain; charset=utf-8", _MISSING)
         return Reply.of(200, _type(path), body)
@@ -105,7 +110,7 @@ class FolderContent:
 
     async def open(self, path: str) -> Reply:
         """As Content says; nothing outside of the folder is ever read."""
-        place = (self._root / path).resolve()
+        place = (self._root / unquote(path)).resolve()
         if not place.is_relative_to(self._root) or not place.is_file():
             return Reply.of(404, "text/plain; charset=utf-8", b"not found\n")
         try:
@@ -144,22 +149,23 @@ class UpstreamContent:
         await self._session.close()
 
 
-def drill_files() -> dict[str, bytes]:
+def drill_files(version: ModuleVersion = DRILL) -> dict[str, bytes]:
     """The files of the small module by their path in the GOPROXY layout."""
-    mod = f"module {DRILL.path}\n\ngo 1.21\n".encode()
+    mod = f"module {version.path}\n\ngo 1.21\n".encode()
     source = b"// Package drill is what a drill downloads.\npackage drill\n\nconst Served = true\n"
     # Long enough that a cut in the middle cuts something, and that a slow body is seen to be slow.
     text = b"".join(b"line %04d of a text that is here to be downloaded\n" % line for line in range(400))
     files = (("drill.go", source), ("go.mod", mod), ("drill.txt", text))
     buffer = io.BytesIO()
-    create_zip(DRILL, [FileEntry.of(name, data) for name, data in files], buffer)
-    info = json.dumps({"Version": DRILL.version, "Time": "2024-01-01T00:00:00Z"}).encode()
+    create_zip(version, [FileEntry.of(name, data) for name, data in files], buffer)
+    info = json.dumps({"Version": version.version, "Time": "2024-01-01T00:00:00Z"}).encode()
+    listed = b"" if is_pseudo_version(version.version) else f"{version.version}\n".encode()
     return {
-        Request(Kind.LIST, DRILL.path).url_path: f"{DRILL.version}\n".encode(),
-        Request(Kind.LATEST, DRILL.path).url_path: info,
-        Request.exact(Kind.INFO, DRILL).url_path: info,
-        Request.exact(Kind.MOD, DRILL).url_path: mod,
-        Request.exact(Kind.ZIP, DRILL).url_path: buffer.getvalue(),
+        Request(Kind.LIST, version.path).url_path: listed,
+        Request(Kind.LATEST, version.path).url_path: info,
+        Request.exact(Kind.INFO, version).url_path: info,
+        Request.exact(Kind.MOD, version).url_path: mod,
+        Request.exact(Kind.ZIP, version).url_path: buffer.getvalue(),
     }
 
 

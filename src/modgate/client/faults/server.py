@@ -15,6 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 from weakref import WeakSet
 
 from modgate.client.faults.acts import Act, Asked, Scene, perform, reset
@@ -300,7 +301,7 @@ class FaultServer:
 
 
 def _module_of(path: str) -> str:
-    escaped = path.partition("/@")[0]
+    escaped = unquote(path.partition("/@")[0])
     try:
         return unescape_path(escaped)
     except Invalid:

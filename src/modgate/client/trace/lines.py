@@ -31,7 +31,7 @@ _SCRIPT = re.compile(
     r"|(?:mkdir -p|cp|mv|rm -f|rm -rf|rm|ln -s|echo|printf|touch|chmod|gcc|clang|pack) .*(?:\$WORK|go-build)"
     r"|(?:cp|mv|rm -f) \S+ \S+$"
     r"|cd (?:/\S*|[A-Z]:\\\S*|\.|\$\S+)$"
-    r"|mkdir -p \S+$"
+    r"|mkdir -p \S+(?: # git\d* \S+)?$"
 )
 _HEREDOC = re.compile(r"cat >\S+ <<\s*'?EOF'?")
 _GIT = re.compile(r"(?:cd \S+; )?(?:git|hg|svn|fossil|bzr)(?: -c \S+)* \S+|# lock \S|\S+s # cd \S")
