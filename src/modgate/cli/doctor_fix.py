@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modgate.client.repair.apply import apply
-from modgate.client.repair.diff import unified
-from modgate.gomod.proxylist import redacted
+from modgate.client.repair.diff import hidden, unified
 from modgate.wiring import client as wiring
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ def _show(made: Plan, out: Console, say: Catalogue) -> None:
     if made.commands:
         out.print(say("doctor.fix.by_hand"), style="bold")
         for command in made.commands:
-            out.print(f"  $ {redacted(command)}", soft_wrap=True)
+            out.print(f"  $ {hidden(command)}", soft_wrap=True)
     if not made.edits and not made.commands:
         out.print(say("doctor.fix.nothing"))
 

@@ -2,7 +2,8 @@
 
 A *cause* is a kind of fault with a stable id (`MG-DNS-003`); a *finding* is one occurrence of it with its
 values, the proof, how sure we are, and the repair. Whoever finds something returns findings and says nothing
-in words: the texts stand in the message catalogue under the cause's id, in every language.
+in words: the texts stand in the message catalogue under the cause's id, in every language. What looks like a
+secret never gets into one: it is taken out when the finding is made, whoever made it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from modgate.gomod.harmless import harmless
 from modgate.messages import Message
 
 if TYPE_CHECKING:
@@ -105,6 +107,10 @@ class Evidence:
     raw: str = ""
     source: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "raw", harmless(self.raw))
+        object.__setattr__(self, "source", harmless(self.source))
+
 
 _NOTHING: Mapping[str, str | Message] = MappingProxyType({})
 
@@ -139,6 +145,11 @@ class Finding:
         missing = set(self.cause.values) - set(self.values)
         if missing:
             raise ValueError(f"{self.cause.id} lacks the values {sorted(missing)}")
+        shown = {
+            name: harmless(value) if isinstance(value, str) else value for name, value in self.values.items()
+        }
+        object.__setattr__(self, "values", shown)
+        object.__setattr__(self, "subject", harmless(self.subject))
 
     @property
     def shown_severity(self) -> Severity:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from modgate.gomod.harmless import harmless
 from modgate.gomod.proxylist import redacted
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class SeenRequest:
 def request_json(request: SeenRequest) -> dict[str, object]:
     """One element of `requests` in the output of `trace` and `log`, schema 1."""
     row: dict[str, object] = {
-        "url": redacted(request.url),
+        "url": harmless(redacted(request.url)),
         "module": request.module,
         "version": request.version,
         "endpoint": request.endpoint,

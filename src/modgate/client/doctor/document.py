@@ -11,6 +11,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from modgate.client.findings import cause_json
+from modgate.client.machine.showing import safe
 from modgate.gomod.proxylist import redacted
 from modgate.messages import Message
 
@@ -38,7 +39,7 @@ def document(
         "modgate": version,
         "go": scene.go.version or None,
         "system": scene.host.system.value,
-        "goproxy": redacted(scene.go["GOPROXY"]),
+        "goproxy": safe(scene.go["GOPROXY"]),
         "healthy": verdict.healthy,
         "seconds": round(seconds, 3),
         "checks": [_check_json(done, verdict, say) for done in dones],

@@ -19,6 +19,7 @@ from modgate.client.doctor.drawing import drawings
 from modgate.client.doctor.places import value_of
 from modgate.client.doctor.verdict import SURE
 from modgate.client.findings import Impact, Severity
+from modgate.gomod.harmless import harmless
 from modgate.gomod.proxylist import redacted
 from modgate.messages import Message
 
@@ -59,7 +60,7 @@ class Marks:
 
 def clean(text: str) -> str:
     """Text from outside as it may be shown: one line, no control characters, bounded, no credentials."""
-    line = "".join(char if char.isprintable() else " " for char in redacted(text))
+    line = "".join(char if char.isprintable() else " " for char in harmless(redacted(text)))
     line = _TWO_STOPS.sub("", line)
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 

@@ -18,7 +18,7 @@ from modgate.client.machine.editors import is_folder, read_editors
 from modgate.client.machine.host import System
 from modgate.client.machine.jsonc_edit import remove_value
 from modgate.client.machine.lint_goproxy import lint_goproxy
-from modgate.client.machine.showing import safe
+from modgate.client.machine.showing import hidden_value, safe
 from modgate.client.machine.system_proxy import host_and_port, proxy_of_environment
 from modgate.client.machine.vscode_env import expanded
 from modgate.client.repair.plan import FileEdit, Repair
@@ -77,7 +77,7 @@ class _Look:
         if editor.profile:
             yield Message("desktop.editor.profile", {"name": editor.name, "profile": safe(editor.profile)})
         for name, setting in editor.members(_TOOLS).items():
-            value = safe(self._expanded(setting))
+            value = hidden_value(name, self._expanded(setting))
             yield Message(
                 "desktop.editor.tools", {"variable": safe(name), "value": value, **self._at(setting)}
             )

@@ -23,6 +23,7 @@ from modgate.client.machine.golayers import (
     parse_env_file,
 )
 from modgate.client.machine.settings import GoSettings
+from modgate.client.machine.showing import safe
 from modgate.errors import Absent, Unavailable
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _differences(settings: Mapping[str, Setting], told: Mapping[str, str]) -> li
         setting = settings.get(name)
         text = setting.value.text if setting else ""
         if _comparable(text) != _comparable(told[name]):
-            found.append(f"go says {name}={told[name]!r}, its files and variables say {text!r}")
+            found.append(f"go says {name}={safe(told[name])}, its files and variables say {safe(text)}")
     return found
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from modgate.gomod.harmless import harmless
+
 if TYPE_CHECKING:
     from modgate.client.mirrors.document import Document
     from modgate.messages import Catalogue
@@ -15,8 +17,8 @@ _LIMIT = 120
 
 
 def cleaned(text: str) -> str:
-    """Words of a server as a person may be shown them: printable, one line, at most 120 characters."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    """Words of a server as a person may be shown them: without secrets, printable, one line, at most 120."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in harmless(text)).split())
     return line if len(line) <= _LIMIT else f"{line[: _LIMIT - 1]}…"
 
 

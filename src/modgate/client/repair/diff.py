@@ -1,8 +1,8 @@
 """A change as a person reads it: a unified diff in which nothing secret appears.
 
 Profiles and settings hold tokens; a diff shows three lines around each change, so the neighbours of a line
-are cleaned as the line itself is: user info of URLs, values of variables and keys that are named like
-secrets, passwords of a netrc, bearer tokens.
+are cleaned as the line itself is: what `harmless` takes out of any text, and what is assigned to a name that
+sounds like a secret, in the syntax of shells and settings files.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import difflib
 import re
 from typing import TYPE_CHECKING
 
+from modgate.gomod.harmless import harmless
 from modgate.gomod.proxylist import redacted
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ _ASSIGNED = re.compile(
 )
 _SET = re.compile(rf"(?i)(?P<name>\bset\s+(?:-\w+\s+)*[\w]*{_NAMED}\w*\s+)(?P<value>.+)")
 _NETRC = re.compile(r"(?i)(?P<name>\bpassword\s+)(?P<value>\S+)")
-_BEARER = re.compile(r"(?i)(?P<name>\b(?:bearer|basic)\s+)(?P<value>[A-Za-z0-9._~+/=-]{8,})")
 
 
 def unified(edit: FileEdit) -> list[str] | None:
@@ -47,8 +47,8 @@ def unified(edit: FileEdit) -> list[str] | None:
 
 def hidden(text: str) -> str:
     """One line without its secrets."""
-    text = redacted(text)
-    for pattern in (_BEARER, _ASSIGNED, _SET, _NETRC):
+    text = harmless(redacted(text))
+    for pattern in (_ASSIGNED, _SET, _NETRC):
         text = pattern.sub(lambda match: f"{match['name']}***", text)
     return text
 
