@@ -26,3 +26,5 @@ BAD_GO_MOD = Cause("MG-CNT-010", Phase.CONTENT, None, Severity.ERROR, ("module",
 """The go.mod cannot be parsed."""
 BAD_LIST = Cause("MG-CNT-011", Phase.CONTENT, 18, Severity.ERROR, ("host", "text"))
 """The list of versions holds no versions."""
+BAD_ZIP = Cause("MG-CNT-012", Phase.CONTENT, None, Severity.ERROR, ("module", "text"))
+"""A zip that breaks go's rules for modules: names that collide, paths that lead out, files too large."""

@@ -7,6 +7,7 @@ private. Source: cmd/go/internal/web/api.go (HTTPError, `server response:`).
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from modgate.client.causes import checksum, config, headers, proxy, status, toolchain, vcs
@@ -36,13 +37,15 @@ _ABSENT = {404, 410}
 def by_status(said: Said) -> Finding | None:
     """The finding for `reading URL: STATUS`; None where there is no status, or no error."""
     code = said.status
-    if code is None or code < 300:
+    if code is None or code == HTTPStatus.OK:
         return None
     text = (
         first_line(said.response) or f"{code} {first_line(said.core).removeprefix(str(code)).strip()}".strip()
     )
     number = str(code)
     if said.doing is Doing.DATABASE:
+        if code in _ABSENT and said.module == "golang.org/toolchain":
+            return find(toolchain.NOT_AVAILABLE, said, text=text)
         if code in _ABSENT and (said.url is None or said.url.endpoint in {"sumdb-lookup", "other"}):
             return find(checksum.NOT_IN_DATABASE, said, subject=said.name, text=text, status=number)
         if code in _ABSENT and said.url is not None and said.url.endpoint == "sumdb-supported":

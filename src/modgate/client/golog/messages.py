@@ -22,7 +22,7 @@ _PROGRESS = re.compile(
 )
 _BEGIN = re.compile(
     r"go: (?=\S)|verifying \S+@|GOAUTH encountered|This download does NOT match|go (?:get|list|mod|install|build|test|vet|run|work|env)\b[^:]{0,200}: |"
-    r"package \S+: |build \S+: |module \S+: |\S+@v\S+: |unzip \S+: |zip: |error loading module requirements|\$GOPATH/go\.mod"
+    r"package \S+: |build \S+: |module \S+: |pattern \S+: |malformed go\.sum:|\S+@v\S+: |unzip \S+: |zip: |error loading module requirements|\$GOPATH/go\.mod"
 )
 _IN_CODE = re.compile(r"\S+\.go:\d+(?::\d+)?: ")
 _MODULEISH = re.compile(
@@ -57,7 +57,7 @@ def begin(line: str) -> list[str]:
         return [line] if _MODULEISH.search(line) else []
     if "go: " in line and (inside := _INSIDE.search(line)):
         return [line[inside.start("go") :]]
-    if "unrecognized import path" in line or "proxyconnect tcp" in line:
+    if "unrecognized import path" in line:
         return [line]
     return [line] if "/@v/" in line and ('Get "' in line or "reading http" in line) else []
 

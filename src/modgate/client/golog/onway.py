@@ -83,6 +83,15 @@ def on_the_way(said: Said, trouble: Trouble, *, in_body: bool, answered: Contain
     if kind is Kind.OTHER:
         return None
     host = said.url.host if said.url else ""
+    if not in_body and host not in answered and _at_the_tunnel(said, trouble):
+        return find(
+            proxy.BROKEN_ANSWER,
+            said,
+            confidence=0.8,
+            subject=trouble.address,
+            proxy=trouble.address,
+            text=trouble.detail or trouble.text,
+        )
     if said.doing is Doing.DATABASE:
         cause = checksum.DATABASE_TIMEOUT if kind in _TIMEOUTS else checksum.DATABASE_UNREACHABLE
         return find(cause, said, text=trouble.text)
@@ -131,6 +140,22 @@ def _ended(said: Said, trouble: Trouble, host: str, answered: Container[str]) ->
             )
         return find(headers.RESET if reset else headers.CLOSED, said, confidence=0.8)
     return find(headers.RESET if reset else headers.CLOSED, said)
+
+
+def _at_the_tunnel(said: Said, trouble: Trouble) -> bool:
+    """Whether a proxy variable stood between, though go does not say so: an answer to CONNECT is read without
+    the words that HTTP/1 wraps around it, and a socket names whom it was connected to.
+    """
+    if said.url is None:
+        return False
+    if trouble.kind is Kind.GARBAGE:
+        return said.url.scheme == "https" and said.core.startswith("malformed HTTP")
+    port = trouble.address.rpartition(":")[2]
+    return (
+        trouble.kind in {Kind.RESET, Kind.CLOSED, Kind.TIMEOUT}
+        and bool(port)
+        and port != _port(said).removeprefix(":")
+    )
 
 
 def _at_proxy(cause: Cause, said: Said, trouble: Trouble) -> Finding:

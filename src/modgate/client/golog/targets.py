@@ -19,7 +19,9 @@ _DOMAIN = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_~-]*[a-z0-9_])?\.)+[a-z][a-z0-9-]*
 _CAPITAL = re.compile(r"!([a-z])")
 _FILE = re.compile(r"(?P<version>.+)\.(?P<kind>info|mod|zip)")
 _SUMDB = re.compile(r"/sumdb/(?P<name>[^/]+)/(?P<rest>(?:supported|latest|lookup/|tile/).*)")
-_DIRECT_SUMDB = re.compile(r"/(?P<rest>lookup/.+@v[^/]+|tile/\d+/.+|latest|supported)")
+_DIRECT_SUMDB = re.compile(
+    r"(?P<folder>(?:/[^/]+)*?)/(?P<rest>lookup/.+@v[^/]+|tile/\d+/(?:data|\d+)/.+|(?<![^/]/)(?:latest|supported))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ def _path_target(url: str, scheme: str, host: str, rest: str) -> Target:
         base, module = _split(path.removesuffix("/@latest"))
         return Target(url, scheme, host, root + base, module, endpoint="latest")
     if host and (database := _DIRECT_SUMDB.fullmatch(path)):
-        return _database(url, scheme, host, root, name=host, rest=database["rest"])
+        base = root + database["folder"]
+        return _database(url, scheme, host, base, name=host + database["folder"], rest=database["rest"])
     return Target(url, scheme, host, root)
 
 

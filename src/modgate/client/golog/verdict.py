@@ -32,6 +32,7 @@ _AUTH = (status.UNAUTHORIZED, status.FORBIDDEN, status.NOT_FOUND, vcs.NO_CREDENT
 
 def conclude(log: Log) -> Analysis:
     """The analysis of all that was read."""
+    _off_at_the_end(log)
     _unrecovered(log)
     _silence(log)
     _env(log)
@@ -66,6 +67,17 @@ def _may_be_root(tier: Tier, finding: Finding) -> bool:
 def _key(entry: Entry) -> tuple[str, str, str]:
     about = entry.target
     return about.module, about.version, about.endpoint if about.module else entry.url
+
+
+def _off_at_the_end(log: Log) -> None:
+    """`proxy,off`: where a proxy was asked first and had nothing, `off` only ends the search."""
+    for symptom in log.symptoms.of(config.PROXY_OFF):
+        modules = {name.partition("@")[0] for name in symptom.modules}
+        for index, finding in log.failed.items():
+            entry = log.book.entries[index]
+            if entry.status in {404, 410} and entry.target.module in modules:
+                symptom.tier = Tier.CASCADE
+                log.symptoms.add(finding, Tier.FINAL, [(entry.line, entry.raw)], entry.target.module)
 
 
 def _unrecovered(log: Log) -> None:
@@ -212,7 +224,7 @@ def _hints(log: Log, root: Finding | None) -> tuple[Message, ...]:
         root is None
         and last is not None
         and last.ok
-        and last.target.endpoint == "zip"
+        and last.target.endpoint in {"zip", "mod", "info", "list", "latest"}
         and not log.frames.seen
     ):
         hints.append(Message("log.hint.body", {}))

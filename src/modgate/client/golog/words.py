@@ -61,6 +61,11 @@ _TABLE = (
     _w(r"refusing to pass credentials to insecure URL:? (?P<value>\S+)", config.PASSWORD_OVER_HTTP),
     _w(r"(?<!\S)(?P<value>\S{1,2000}): insecure credentials", config.PASSWORD_OVER_HTTP),
     _w(r"http: no Host in request URL", config.ONE_SLASH),
+    _w(
+        r"\": dial tcp: (?:address \S+: )?(?:invalid port|unknown port|missing port in address|too many colons)",
+        config.NOT_A_URL,
+        advice="https://host:port",
+    ),
     # GOSUMDB and toolchains
     _w(
         r"download (?P<version>go1[\w.-]*).*checksum database disabled by GOSUMDB=off", toolchain.UNVERIFIABLE
@@ -108,7 +113,8 @@ _TABLE = (
         r"|reading tree(?: note)?: [^\n]*|TileReader returned bad[^\n]*|unexpected (?:signature|line)[^\n]*)",
         checksum.BAD_ANSWER,
     ),
-    _w(r"checksum missing from sumdb response", checksum.NOT_IN_DATABASE),
+    # The record is there and speaks of something else: no sign of a private module.
+    _w(r"(?P<text>checksum missing from sumdb response)", checksum.BAD_ANSWER),
     _w(
         r"missing go\.sum entr(?:y|ies)|updates to go\.sum needed|no checksum in go\.sum|is missing go\.sum",
         checksum.MISSING_GO_SUM,
@@ -116,15 +122,16 @@ _TABLE = (
     # vendor and flags
     _w(r"inconsistent vendoring in (?P<path>[^\n]+?):?$", config.INCONSISTENT_VENDORING),
     _w(
-        r"-mod=vendor|resolve module using the vendor directory|vendored module \S+ should be required",
+        r"-mod=vendor|using the vendor directory|vendored module \S+ should be required",
         config.MOD_VENDOR,
         value="-mod=vendor",
     ),
     _w(r"parsing \$GOFLAGS: (?P<why>[^\n]+)", config.FLAGS_VALUE),
     _w(
-        r"modules disabled by GO111MODULE=(?P<value>off)|unknown environment setting GO111MODULE=(?P<text>\S*)",
+        r"modules disabled by GO111MODULE=(?P<value>off)",
         config.MODULES_OFF,
     ),
+    _w(r"unknown environment setting GO111MODULE=(?P<value>\S*)", config.MODULE_MODE_VALUE),
     # GOAUTH
     _w(
         r"GOAUTH=(?P<command>[^\n]+?): (?:could not run command|cannot parse|exec|'git credential)",
@@ -170,7 +177,8 @@ _TABLE = (
     _w(r"invalid response from proxy \"(?P<url>[^\"]*)\": invalid character '<' ", content.PORTAL),
     _w(r"invalid response from proxy \"(?P<url>[^\"]*)\": (?P<text>[^\n]+)", content.BAD_JSON),
     _w(r"invalid character '<' looking for beginning of value", content.PORTAL),
-    _w(r"proxy returned info for version (?P<text>\S+) instead of requested version", content.WRONG_VERSION),
+    _w(r"(?P<text>proxy returned info for version \S* ?instead of requested version)", content.WRONG_VERSION),
+    _w(r"(?P<text>unexpected invalid semantic version)", content.WRONG_VERSION),
     _w(r"module declares its path as: (?P<declared>\S+)", content.MOVED),
     _w(r"unexpected module path \"(?P<declared>[^\"]*)\"", content.MOVED),
     _w(r"go\.mod has (?:non-\.\.\.|post-)\S+ module path \"(?P<declared>[^\"]*)\"", content.MOVED),
@@ -178,10 +186,14 @@ _TABLE = (
     _w(r"zip: (?P<text>checksum error|unsupported compression algorithm)|flate: corrupt", content.NOT_A_ZIP),
     _w(
         r"(?P<text>zip for \S+ has unexpected file \S+|path does not have prefix \"[^\"]*\"|go\.mod file not in module root directory"
-        r"|case-insensitive file name collision[^\n]*|multiple entries for file[^\n]*|downloaded zip file too large"
-        r"|module source tree too large[^\n]*|missing top-level directory prefix|zip file contains more than one top-level directory"
-        r"|uncompressed size of file[^\n]*|file path is not (?:clean|relative)|entry \"[^\"]*\" is both a file and a directory)",
+        r"|missing top-level directory prefix|zip file contains more than one top-level directory)",
         content.WRONG_PREFIX,
+    ),
+    _w(
+        r"(?P<text>case-insensitive file name collision[^\n]*|multiple entries for file[^\n]*|(?:downloaded|module) zip file too large[^\n]*"
+        r"|module source tree too large[^\n]*|(?:go\.mod|LICENSE) file too large[^\n]*|malformed file path[^\n]*"
+        r"|(?:total )?uncompressed size of [^\n]*|file path is not (?:clean|relative)|entry \"[^\"]*\" is both a file and a directory)",
+        content.BAD_ZIP,
     ),
     _w(
         r"parsing go\.mod:.{0,200}?(?:unknown directive|unexpected|invalid|malformed)[^\n]{0,200}<(?:!doctype|html|head|\?xml|meta|body|title)",
@@ -209,8 +221,9 @@ _TABLE = (
         vcs.UNKNOWN_REVISION,
     ),
 )
+_OF_THE_ENTRY = {config.FOLDER_MISSING, config.NOT_A_URL}
 _REQUIREMENT = re.compile(
-    r"invalid version: |invalid pseudo-version|does not contain package|no required module provides package"
+    r"flag is no longer supported|flag provided but not defined|may only be set to|invalid version: |invalid pseudo-version|does not contain package|no required module provides package"
     r"|cannot find module providing package|is not in (?:std|GOROOT)|cannot find main module|go\.mod file not found"
     r"|malformed module path|malformed import path|missing dot in first path element|does not begin with hostname|unknown directive"
     r"|errors? parsing (?:go\.mod|go\.work)|error reading go\.mod|error loading go\.(?:mod|work)|updates to go\.mod needed"
@@ -239,7 +252,7 @@ def by_words(said: Said, source: str) -> Finding | None:
         if match := words.pattern.search(text):
             named = {name: value for name, value in match.groupdict().items() if value}
             named.setdefault("text", text[match.start() :].partition("\n")[0])
-            if words.cause is config.FOLDER_MISSING and said.url is not None:
+            if words.cause in _OF_THE_ENTRY and said.url is not None:
                 named["value"] = said.url.base
             return find(
                 words.cause,
