@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from modgate.cli import COMMANDS, _chinese, _without_language, main
+from modgate.cli.wide import wrapped
 from modgate.messages import Catalogue, Language, language_from
 
 LOCALE = ("MODGATE_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
@@ -42,6 +44,43 @@ def test_help_can_be_asked_for_in_chinese(args: list[str], capsys: pytest.Captur
     shown = _printed(args, capsys)
     assert "查明下载失败的原因并修复" in shown
     assert max(map(cell_len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+@pytest.mark.parametrize("columns", [60, 80])
+def test_chinese_help_of_a_command_fits_the_window(command: str, columns: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "modgate", command, "--help"],
+        env={**os.environ, "MODGATE_LANG": "zh", "COLUMNS": str(columns), "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    assert max(map(cell_len, lines)) <= columns
+    assert [line for line in lines if line.lstrip()[:1] in set("，。、；：）”")] == []
+    assert lines[0].startswith("用法：modgate ")
+    assert any(line.endswith("显示本说明并退出。") for line in lines)
+    if command not in {"serve", "config"}:
+        assert [line for line in lines if re.search(r"\b(?:the|of|and)\b", line)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("", 10, [""]),
+        ("找出原因并修复它", 8, ["找出原因", "并修复它"]),
+        ("找出原因，并修复", 8, ["找出原", "因，并修", "复"]),
+        ("运行 modgate doctor 即可", 9, ["运行", "modgate", "doctor 即", "可"]),
+        ("（见 docs）", 6, ["（见", "docs）"]),
+        ("https://goproxy.example.com/path", 10, ["https://goproxy.example.com/path"]),
+    ],
+)
+def test_lines_break_by_cells_and_never_before_a_closing_mark(
+    text: str, width: int, lines: list[str]
+) -> None:
+    assert wrapped(text, width) == lines
 
 
 def test_help_speaks_the_language_of_the_locale(

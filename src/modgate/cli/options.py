@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modgate.cli import USAGE
+from modgate.cli.speech import catalogue
+from modgate.messages import Language
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +39,10 @@ Settings = Annotated[
 def run_app(app: typer.Typer, name: str, args: Sequence[str]) -> int:
     """Run a command of typer's and return its exit status; ModgateError passes through."""
     command = typer.main.get_command(app)
+    if catalogue().language is Language.CHINESE:
+        from modgate.cli.wide import speak_chinese  # noqa: PLC0415  for help in Chinese alone
+
+        speak_chinese(command)
     try:
         command.main(list(args), prog_name=f"modgate {name}", standalone_mode=True)
     except SystemExit as stop:
