@@ -18,6 +18,7 @@ from tests.support.static_sumdb import StaticDatabase, filler
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Awaitable, Callable
 
 __all__ = ["PLAIN_PORT", "PRIVATE", "STAND_IN", "TLS_PORT", "Internet", "Machine"]
 
@@ -68,6 +69,7 @@ class Internet:
         tunnel: What the corporate HTTP proxy does; None for nothing there.
         ipv6: The machine believes to have IPv6.
         local: What answers on 127.0.0.1, without and with TLS; None for nothing.
+        more: Started after everything else.
     """
 
     def __init__(self, folder: Path, now: dt.datetime) -> None:
@@ -81,6 +83,7 @@ class Internet:
         self.tunnel: tunnels.Tunnel | None = None
         self.ipv6 = False
         self.local: Site | None = None
+        self.more: list[Callable[[], Awaitable[None]]] = []
         self.machine = Machine(folder / "home", folder / "work")
         self.world = _world(folder / "modules")
         self.database = StaticDatabase(
@@ -132,6 +135,8 @@ class Internet:
             self.web.listen_at("127.0.0.1", TLS_PORT, ["127.0.0.1"], tls=True)
         if self.tunnel is not None:
             await tunnels.listen(CORPORATE_PROXY, 3128, self.tunnel)
+        for begin in self.more:
+            await begin()
         self._mount()
 
     def _mount(self) -> None:

@@ -14,7 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.lab import faults_answers, faults_more, faults_network, health, health_more, health_unusual, island
+from tests.lab import (
+    faults_answers,
+    faults_combined,
+    faults_more,
+    faults_network,
+    health,
+    health_combined,
+    health_more,
+    health_unusual,
+    island,
+)
 from tests.lab.stages import STAGES, Stage
 
 if TYPE_CHECKING:
@@ -22,7 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ROWS", "Judged", "figure", "judge", "play_all", "summary", "with_go"]
 
-assert all((faults_answers, faults_more, faults_network, health, health_more, health_unusual, island))
+assert all((faults_answers, faults_combined, faults_more, faults_network))
+assert all((health, health_combined, health_more, health_unusual, island))
 ROWS = frozenset(range(1, 26))
 REPOSITORY = Path(__file__).parents[2]
 _AT_ONCE = 4

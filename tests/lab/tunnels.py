@@ -6,6 +6,10 @@ import asyncio
 import contextlib
 import socket
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Tunnel", "listen"]
 
@@ -28,8 +32,8 @@ _REFUSALS = {
 }
 
 
-async def listen(address: str, port: int, tunnel: Tunnel) -> None:
-    """Serve for as long as the loop runs."""
+async def listen(address: str, port: int, tunnel: Tunnel, places: Mapping[str, str] | None = None) -> None:
+    """Serve for as long as the loop runs; `places` says where names are, in place of the resolver."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, ValueError):
@@ -41,16 +45,27 @@ async def listen(address: str, port: int, tunnel: Tunnel) -> None:
                 await writer.drain()
                 writer.close()
                 return
-            await _carry(head, reader, writer)
+            await _carry(head, reader, writer, places)
 
     await asyncio.start_server(serve, address, port)
 
 
-async def _carry(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _carry(
+    head: bytes,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    places: Mapping[str, str] | None,
+) -> None:
     method, target, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
     connect = method == "CONNECT"
     place = target if connect else target.split("/")[2]
     host, _, port = place.rpartition(":") if ":" in place else (place, "", "80")
+    host = (places or {}).get(host, host)
+    if places is not None and host not in places.values():
+        writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+        return
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
     far_reader, far_writer = await asyncio.open_connection(*found[0][4][:2])

@@ -7,7 +7,6 @@ an entry that go never reaches is no error.
 from __future__ import annotations
 
 import asyncio
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from modgate.cli.progress import Progress
 from modgate.cli.speech import console, print_json
 from modgate.client.doctor.check import Outcome
 from modgate.client.doctor.document import document
+from modgate.client.doctor.endpoints import spared
 from modgate.client.doctor.module_chain import served
 from modgate.client.doctor.report import Marks, check_lines, verdict_lines
 from modgate.client.doctor.run import Done, examine
@@ -63,9 +63,6 @@ class _Found:
 
 def diagnose(order: Order, say: Catalogue) -> int:
     """Run the doctor and return its exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
     out = console()
     marks = Marks(unicode=out.encoding.lower().startswith("utf"))
     found = asyncio.run(_examine(order, say, out, marks))
@@ -128,6 +125,7 @@ def _judge(order: Order, scene: Scene, dones: list[Done]) -> Verdict:
         scene.sumdb[1] if scene.sumdb else "",
         _sumdb_idle(order, dones),
         frozenset(entry for done in dones for entry in served(done.result)),
+        spared(scene.chain, scene.host.environ),
     )
     return judge((finding for done in dones for finding in done.result.findings), ground)
 

@@ -30,3 +30,7 @@ NO_PROXY_PATTERN = Cause("MG-PRX-012", Phase.PROXY, None, Severity.WARNING, ("va
 """An entry of NO_PROXY that cannot match."""
 ALL_PROXY_IGNORED = Cause("MG-PRX-013", Phase.PROXY, None, Severity.WARNING, ("value",))
 """Only ALL_PROXY is set: go does not read it."""
+HTTP_ALONE = Cause("MG-PRX-014", Phase.PROXY, None, Severity.WARNING, ("variable", "proxy"))
+"""HTTP_PROXY is set without HTTPS_PROXY: go uses it for http:// alone."""
+NOT_TLS = Cause("MG-PRX-015", Phase.PROXY, 10, Severity.ERROR, ("variable", "proxy", "plain", "text"))
+"""The variable says https://, and the proxy does not speak TLS."""

@@ -2,7 +2,8 @@
 
 A host is blocked where none of its addresses connects although others do. Where nothing connects, neither a
 host of the chain nor the resolvers that were named for comparison, there is one fault only: no network. An
-IPv6 address that has no route fails at once and harms nobody; one that swallows connections slows all.
+IPv6 address that fails at once, without a route or refused, harms nobody; one that swallows connections
+slows all.
 """
 
 from __future__ import annotations
@@ -185,7 +186,7 @@ def _broken_ipv6(seen: Sequence[_Seen]) -> list[Finding]:
         return []
     for one, attempt in sixes:
         failure = attempt.failure
-        if failure is None or (failure.kind is FailureKind.UNREACHABLE and attempt.seconds < _AT_ONCE):
+        if failure is None or (failure.kind is not FailureKind.TIMEOUT and attempt.seconds < _AT_ONCE):
             continue
         evidence = tuple(Evidence(_fact(one.endpoint, each)) for each in one.attempts)
         values = {"host": one.endpoint.name, "address": attempt.address}

@@ -49,6 +49,10 @@ _OF_RESOLVER = {
 }
 _OF_SERVER = frozenset({dns.RESOLVER_REFUSED, dns.RESOLVER_TIMEOUT, dns.SERVER_FAILURE})
 
+_NAMED = frozenset(
+    {FailureKind.UNKNOWN_AUTHORITY, FailureKind.EXPIRED, FailureKind.NOT_YET_VALID, FailureKind.CERTIFICATE}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _Proof:
@@ -138,8 +142,10 @@ async def _proved(
         Evidence(_proof_fact(endpoint, proof)) for proof in (*suspects[:_MOST], *tried[:_MOST])
     ) + tuple(Evidence(_fact(answer)) for answer in (ours, *await others))
     suspect = suspects[0]
+    if all(_is_bogon(proof.address) and proof.failure and proof.failure.kind in _NAMED for proof in suspects):
+        return []  # who shows a certificate for the name stands in for the host, and TLS is what fails
     line = _hosts_line(scene, endpoint.host, suspect.address)
-    if line is not None:
+    if line is not None and elsewhere:
         named = {"host": endpoint.name, "address": suspect.address, "file": line[0], "line": str(line[1])}
         source = f"{line[0]}:{line[1]}"
         seen = (Evidence(raw=line[2], source=source), *evidence)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -24,11 +25,12 @@ from modgate.gomod.proxylist import EntryKind, redacted
 from modgate.messages import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from modgate.client.doctor.scene import Scene
     from modgate.client.net.facts import Exchange, Failure
     from modgate.client.net.way import Proxy
+    from modgate.gomod.proxylist import ProxyEntry
 
 __all__ = [
     "Endpoint",
@@ -42,6 +44,7 @@ __all__ = [
     "nameservers",
     "read_text",
     "sharing",
+    "spared",
 ]
 
 
@@ -108,6 +111,23 @@ def endpoints(scene: Scene) -> tuple[Endpoint, ...]:
         base = scene.sumdb[1].rstrip("/")
         _add(found, way, base, f"{base}/latest", "", database=True)
     return tuple(found.values())
+
+
+def spared(chain: Sequence[ProxyEntry], environ: Mapping[str, str]) -> frozenset[int]:
+    """Indexes of the entries to which go takes no HTTP proxy although one is set; none where none is."""
+    way = Way(environ)
+    if not any(map(way.configured, ("http", "https"))):
+        return frozenset()
+    found = set()
+    for index, entry in enumerate(chain):
+        parts = urlsplit(entry.url) if entry.kind is EntryKind.PROXY else None
+        if parts is None or not parts.hostname:
+            continue
+        with suppress(ValueError):
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            if way.proxy_for(parts.scheme, parts.hostname, port) is None:
+                found.add(index)
+    return frozenset(found)
 
 
 def hosts_of(found: Iterable[Endpoint], *, proxied: bool = False) -> tuple[Endpoint, ...]:

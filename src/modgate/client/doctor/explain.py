@@ -34,7 +34,7 @@ from modgate.client.causes import (
     vcs,
 )
 from modgate.client.doctor.places import place_of, places_of, value_of
-from modgate.client.doctor.reach import NETWORK
+from modgate.client.doctor.reach import NETWORK, PROXY_IGNORED
 from modgate.client.findings import Impact, Phase
 
 if TYPE_CHECKING:
@@ -52,9 +52,10 @@ _BAD_ENTRY = frozenset(
 )
 _BAD_SUMDB = frozenset({config.SUMDB_MALFORMED, config.SUMDB_TOO_MANY})
 _BAD_PROXY_VALUE = frozenset({proxy.MALFORMED, proxy.UNKNOWN_SCHEME})
-_PROXY_ANSWERS = frozenset({proxy.AUTH_REQUIRED, proxy.CONNECT_REFUSED, proxy.HANGS, proxy.BROKEN_ANSWER})
+_PROXY_ANSWERS = frozenset(
+    {proxy.AUTH_REQUIRED, proxy.CONNECT_REFUSED, proxy.HANGS, proxy.BROKEN_ANSWER, proxy.NOT_TLS}
+)
 _PROXY_DEAD = frozenset({proxy.UNREACHABLE, proxy.SOCKS_FAILED})
-_PROXY_IGNORED = frozenset({system.SYSTEM_PROXY_UNUSED, system.PAC_UNUSED})
 _RESOLVER_DOWN = frozenset(
     {dns.RESOLVER_REFUSED, dns.RESOLVER_TIMEOUT, dns.SERVER_FAILURE, system.CONTAINER_RESOLVER}
 )
@@ -112,11 +113,13 @@ def _machine(a: Finding, b: Finding) -> bool:
         return (_is_of_the_way(b) and b.cause not in _PROXY_ANSWERS | _BAD_PROXY_VALUE) or _is_transport(b)
     if a.cause in _BAD_PROXY_VALUE:
         return b.cause in _PROXY_DEAD | _PROXY_ANSWERS or _suffers_from_the_way(b)
+    if a.cause is proxy.NOT_TLS and b.cause in _PROXY_DEAD | _PROXY_ANSWERS:
+        return True
     if a.cause in _PROXY_DEAD | _PROXY_ANSWERS:
         if a.cause is proxy.CONNECT_REFUSED and places_of(b):
             return _suffers_from_the_way(b) and _same_place(a, b)
         return _suffers_from_the_way(b)
-    if a.cause in _PROXY_IGNORED:
+    if a.cause in PROXY_IGNORED:
         return b.impact is Impact.BLOCKS and b.cause.phase in {Phase.DNS, Phase.CONNECT, Phase.TLS}
     if a.cause is system.CLOCK_WRONG:
         return b.cause in _TIMED_CERTIFICATE

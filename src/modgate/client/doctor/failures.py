@@ -129,6 +129,8 @@ def said(exchange: Exchange) -> str:
     """The first words of a text answer, or of what stands in its place; for `text` in the causes."""
     if exchange.failure is not None and exchange.failure.text:
         return _one_line(exchange.failure.text)
+    if exchange.failure is not None:
+        return exchange.failure.kind.value
     kind = exchange.headers.get("content-type", "")
     text = exchange.body[:2000].decode("utf-8", "replace")
     if text.lstrip()[:1] == "<" or "html" in kind:

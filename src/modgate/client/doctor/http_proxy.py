@@ -7,6 +7,7 @@ that cannot be had through the proxy is asked for directly as well, because that
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modgate.client.causes import proxy
@@ -28,6 +29,11 @@ _SILENT = frozenset({FailureKind.TIMEOUT, FailureKind.STALL})
 _UNASKED = frozenset(
     {FailureKind.REFUSED, FailureKind.UNREACHABLE, FailureKind.FORBIDDEN, FailureKind.NO_SUCH_HOST}
     | {FailureKind.NO_ADDRESS, FailureKind.SERVER_FAILURE}
+)
+
+_CERTIFICATE = frozenset(
+    {FailureKind.CERTIFICATE, FailureKind.NOT_YET_VALID, FailureKind.EXPIRED, FailureKind.WRONG_NAME}
+    | {FailureKind.UNKNOWN_AUTHORITY}
 )
 
 
@@ -55,6 +61,8 @@ async def _find(scene: Scene, endpoint: Endpoint, exchange: Exchange) -> list[Fi
         "host": endpoint.name,
         "status": f"{failure.status} {clean(failure.text)}".strip(),
         "text": failed(failure),
+        "variable": used.variable,
+        "plain": clean(replace(used, scheme="http").shown),
     }
     seconds = ms(exchange.seconds)
     what = Message(
@@ -93,11 +101,13 @@ def _cause(used: Proxy, exchange: Exchange) -> Cause:
     assert failure is not None
     if used.socks:
         return proxy.SOCKS_FAILED
+    steps = [step for step in exchange.steps if step.name == "proxy"]
     if failure.kind is FailureKind.PROXY_STATUS:
         return proxy.AUTH_REQUIRED if failure.status == 407 else proxy.CONNECT_REFUSED
-    connected = any(step.name == "proxy" for step in exchange.steps)
-    if not connected or failure.kind in _UNASKED:
+    if not steps or failure.kind in _UNASKED:
         return proxy.UNREACHABLE
+    if used.scheme == "https" and len(steps) == 1 and failure.kind not in _CERTIFICATE:
+        return proxy.NOT_TLS
     return proxy.HANGS if failure.kind in _SILENT else proxy.BROKEN_ANSWER
 
 

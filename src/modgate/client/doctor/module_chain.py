@@ -94,12 +94,12 @@ def _reaches_direct(scene: Scene, answers: list[Answers]) -> bool:
 def _private(
     scene: Scene, module: Asked, answers: list[Answers], origin: Origin | None, findings: list[Finding]
 ) -> list[Finding]:
-    """Proved absent by every proxy, but its home asks for credentials or has it: GOPRIVATE is missing."""
+    """Proved absent by every proxy, and its home asks for credentials or is at a private address."""
     if not module.named or not answers or not all(answer.absent for answer in answers) or origin is None:
         return findings
     closed = origin.finding is not None and origin.finding.cause in _REFUSED
     inside = origin.inside
-    if not closed and not (inside and origin.has):
+    if not closed and not inside:
         return findings
     if not inside and origin.finding is not None and origin.finding.cause is vcs.REPOSITORY_MISSING:
         return findings

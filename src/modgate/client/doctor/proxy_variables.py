@@ -14,6 +14,7 @@ from modgate.client.findings import Evidence, Finding, Impact
 from modgate.client.machine.host import System
 from modgate.client.machine.lint import lint_proxy_variable
 from modgate.client.machine.showing import safe
+from modgate.client.net.way import variable
 from modgate.messages import Message
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ async def _run(scene: Scene) -> Result:
         other = environ.get(lower, "")
         if scene.host.system is not System.WINDOWS and other and other != text:
             findings.append(_differ(upper, text, lower, other))
+    name, plain = variable(environ, "http_proxy")
+    if plain and not variable(environ, "https_proxy")[1]:
+        alone = {"variable": name, "proxy": safe(plain)}
+        findings.append(Finding(proxy.HTTP_ALONE, alone, impact=Impact.RISK, subject=name))
     only = environ.get("ALL_PROXY") or environ.get("all_proxy")
     if only and not any(environ.get(name) or environ.get(name.lower()) for name in _NAMES[:2]):
         values = {"value": safe(only)}

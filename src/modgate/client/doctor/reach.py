@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modgate.client.causes import body, connect, content, headers, status, tls
+from modgate.client.causes import body, connect, content, headers, proxy, status, system, tls
 from modgate.client.doctor.places import place_of, places_of
 from modgate.client.findings import Finding, Impact, Phase, Severity
 from modgate.gomod.proxylist import EntryKind, redacted
@@ -26,13 +26,18 @@ if TYPE_CHECKING:
     from modgate.client.doctor.places import Place
     from modgate.gomod.proxylist import ProxyEntry
 
-__all__ = ["NETWORK", "Ground", "weigh"]
+__all__ = ["NETWORK", "PROXY_IGNORED", "Ground", "as_note", "weigh"]
 
 NETWORK = (
     *(Phase.DNS, Phase.CONNECT, Phase.PROXY, Phase.TLS),
     *(Phase.HEADERS, Phase.STATUS, Phase.BODY, Phase.CONTENT),
 )
 """The phases of one request, in the order in which they happen."""
+
+PROXY_IGNORED = frozenset(
+    {system.SYSTEM_PROXY_UNUSED, system.PAC_UNUSED, proxy.ALL_PROXY_IGNORED, proxy.HTTP_ALONE}
+)
+"""A proxy that go does not know of: no fault where go needs none."""
 
 ABSENT = frozenset({status.NOT_FOUND, status.GONE, status.MIRROR_LAG, status.NO_SUCH_VERSION})
 _UNNOTICED = frozenset(
@@ -52,18 +57,20 @@ class Ground:
             earlier, or it answers; None where that was not tried.
         served: URLs, without credentials, of entries through which every module that was tried came
             whole: that such an entry refuses another request is none of go's business.
+        spared: Indexes of the entries to which go takes no HTTP proxy (loopback, NO_PROXY).
     """
 
     chain: tuple[ProxyEntry, ...] = ()
     sumdb: str = ""
     sumdb_idle: bool | None = None
     served: frozenset[str] = frozenset()
+    spared: frozenset[int] = frozenset()
 
 
 def weigh(findings: Sequence[Finding], ground: Ground) -> list[Finding]:
     """The findings with the impact that they have in this chain, in the same order."""
-    findings = [_as_note(finding) if _is_belied(finding, ground) else finding for finding in findings]
-    about = [_entries_of(finding, ground.chain) for finding in findings]
+    findings = [as_note(finding) if _is_belied(finding, ground) else finding for finding in findings]
+    about = [_entries_of(finding, ground) for finding in findings]
     blocking: list[list[Finding]] = [[] for _ in ground.chain]
     for finding, indexes in zip(findings, about, strict=True):
         if finding.impact is Impact.BLOCKS:
@@ -75,7 +82,7 @@ def weigh(findings: Sequence[Finding], ground: Ground) -> list[Finding]:
         for entry, faults in zip(ground.chain, blocking, strict=True)
     ) and _is_left_out(ground.chain, idle)
     return [
-        _as_note(finding) if _matters_not(finding, indexes, idle, ground, serves_without_direct) else finding
+        as_note(finding) if _matters_not(finding, indexes, idle, ground, serves_without_direct) else finding
         for finding, indexes in zip(findings, about, strict=True)
     ]
 
@@ -83,7 +90,7 @@ def weigh(findings: Sequence[Finding], ground: Ground) -> list[Finding]:
 def _is_belied(finding: Finding, ground: Ground) -> bool:
     if finding.cause.phase is not Phase.STATUS or finding.cause in ABSENT:
         return False
-    indexes = _entries_of(finding, ground.chain)
+    indexes = _entries_of(finding, ground)
     return bool(indexes) and all(
         redacted(ground.chain[index].url.rstrip("/")) in ground.served for index in indexes
     )
@@ -92,6 +99,8 @@ def _is_belied(finding: Finding, ground: Ground) -> bool:
 def _matters_not(
     finding: Finding, indexes: frozenset[int], idle: frozenset[int], ground: Ground, serves: bool
 ) -> bool:
+    if _is_of_the_proxied(finding, ground):
+        return indexes <= idle and ground.sumdb_idle is True
     if indexes:
         return indexes <= idle
     places = places_of(finding)
@@ -104,8 +113,11 @@ def _matters_not(
     return serves
 
 
-def _entries_of(finding: Finding, chain: Sequence[ProxyEntry]) -> frozenset[int]:
+def _entries_of(finding: Finding, ground: Ground) -> frozenset[int]:
     """The entries that a finding is about, none where it is about something else or everything."""
+    chain = ground.chain
+    if _is_of_the_proxied(finding, ground):
+        return frozenset(range(len(chain))) - ground.spared
     if finding.cause.phase is Phase.VCS and finding.subject.startswith(EntryKind.DIRECT):
         return frozenset(i for i, entry in enumerate(chain) if entry.kind is EntryKind.DIRECT)
     if finding.cause.phase not in NETWORK or _is_of_every_host(finding):
@@ -122,6 +134,11 @@ def _entries_of(finding: Finding, chain: Sequence[ProxyEntry]) -> frozenset[int]
 def _is_of_every_host(finding: Finding) -> bool:
     """A proxy variable stands in front of every host; the place that it names is the proxy's own."""
     return finding.cause.phase is Phase.PROXY and "host" not in finding.cause.values
+
+
+def _is_of_the_proxied(finding: Finding, ground: Ground) -> bool:
+    """It is about every entry but those to which go takes no HTTP proxy."""
+    return bool(ground.spared) and _is_of_every_host(finding) and finding.cause not in PROXY_IGNORED
 
 
 def _at(place: Place, base: Place) -> bool:
@@ -153,7 +170,8 @@ def _is_left_out(chain: Sequence[ProxyEntry], idle: frozenset[int]) -> bool:
     return all(entry.kind is not EntryKind.DIRECT or index in idle for index, entry in enumerate(chain))
 
 
-def _as_note(finding: Finding) -> Finding:
+def as_note(finding: Finding) -> Finding:
+    """The finding where it keeps nothing from working; a time limit that go waits for still costs."""
     costs = finding.cause in _SLOW and finding.impact is Impact.BLOCKS
     impact = Impact.DEGRADES if costs else Impact.NOTE
     return replace(finding, impact=min(impact, finding.impact), severity=Severity.NOTE)

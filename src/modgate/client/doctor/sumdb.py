@@ -247,6 +247,9 @@ def _asked_name(way: Reached) -> str:
 
 def _fact(spec: Spec, reached: Reached) -> Message:
     host = host_of(reached.place)
+    supported = reached.supported
+    if supported is not None and (supported.failure is not None or supported.status >= 500):
+        return Message("sumdb.fact.bad", {"host": host, "text": said(supported)})
     if not reached.carries:
         return Message("sumdb.fact.not_carried", {"host": host, "name": spec.name})
     exchange = reached.latest

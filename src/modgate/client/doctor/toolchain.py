@@ -113,6 +113,8 @@ def _carries(answer: Exchange) -> bool:
 
 
 def _fact(base: str, answer: Exchange) -> Message:
+    if answer.failure is not None:
+        return Message("module.toolchain.unknown", {"host": host_of(base), "text": said(answer)})
     key = "carried" if _carries(answer) else "not_carried"
     return Message(f"module.toolchain.{key}", {"host": host_of(base)})
 

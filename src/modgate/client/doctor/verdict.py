@@ -2,6 +2,7 @@
 
 1. Findings of one cause about one subject are joined: the highest impact and confidence, all the proofs.
 2. Each gets the impact that it has in this chain (`reach`): what go never reaches or recovers from is a note.
+   So is a proxy that go does not know of, where nothing fails for the lack of it.
 3. A finding that another one explains (`explain`) is a consequence. What explains takes on the impact of
    what it explains, unless it is a note itself; a circle is cut where the later phase would explain the
    earlier one.
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 from modgate.client.causes import editor, system
 from modgate.client.doctor.explain import explains
 from modgate.client.doctor.places import place_of
-from modgate.client.doctor.reach import Ground, weigh
+from modgate.client.doctor.reach import PROXY_IGNORED, Ground, as_note, weigh
 from modgate.client.findings import Impact, Phase, Severity
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Verdict:
 def judge(findings: Iterable[Finding], ground: Ground) -> Verdict:
     """The verdict on these findings."""
     weighed = sorted(weigh(_joined(findings), ground), key=rank)
+    weighed = [as_note(finding) if _is_unneeded(finding, weighed) else finding for finding in weighed]
     notes = tuple(finding for finding in weighed if finding.shown_severity is Severity.NOTE)
     faults = [finding for finding in weighed if finding.shown_severity is not Severity.NOTE]
     parents = _parents(faults)
@@ -105,6 +107,11 @@ def rank(finding: Finding) -> tuple[object, ...]:
         finding.subject,
         _values(finding),
     )
+
+
+def _is_unneeded(finding: Finding, among: Iterable[Finding]) -> bool:
+    """A proxy that go passes by, where nothing fails for the lack of it."""
+    return finding.cause in PROXY_IGNORED and not any(explains(finding, other) for other in among)
 
 
 def _joined(findings: Iterable[Finding]) -> list[Finding]:

@@ -13,7 +13,7 @@ from modgate.client.causes import vcs
 from modgate.client.doctor.asked import Asked, asked_modules, main_module, skips_proxy
 from modgate.client.doctor.check import Check, Result
 from modgate.client.doctor.origin import ask_origin
-from modgate.client.findings import Evidence, Finding, Impact
+from modgate.client.findings import Evidence, Finding, Impact, Severity
 from modgate.client.machine.host import System
 from modgate.errors import ModgateError
 from modgate.gomod.proxylist import EntryKind
@@ -66,7 +66,7 @@ def _private_modules(scene: Scene) -> list[Asked]:
 
 
 def _netrc(host: Host) -> list[Finding]:
-    """A netrc that other users may read. Source: cmd/go/internal/auth/netrc.go for where it is."""
+    """A netrc that cannot be read; that others may read it harms no download. Source: cmd/go/internal/auth/netrc.go for where it is."""
     named = host.environ.get("NETRC")
     name = "_netrc" if host.system is System.WINDOWS else ".netrc"
     path = host.path(named) if named else host.home / name
@@ -81,7 +81,7 @@ def _netrc(host: Host) -> list[Finding]:
         return []
     values = {"path": str(path), "why": Message("module.netrc.readable", {"mode": f"{found.mode & 0o777:o}"})}
     proof = (Evidence(raw=f"mode {found.mode & 0o777:04o}", source=str(path)),)
-    return [Finding(vcs.NETRC_BROKEN, values, Impact.RISK, 1.0, proof, str(path))]
+    return [Finding(vcs.NETRC_BROKEN, values, Impact.NOTE, 1.0, proof, str(path), severity=Severity.NOTE)]
 
 
 CHECK = Check("version-control", run=_run, network=True, groups=("VCS",))

@@ -2,7 +2,7 @@
 
 The order of the questions is go's (crypto/x509 Verify): the time, then the name, then the authority; a common
 name counts for nothing. Roots come from where go takes them: on Linux SSL_CERT_FILE in place of the bundle
-and SSL_CERT_DIR in place of the folders, on macOS and Windows the system alone.
+and SSL_CERT_DIR in place of the folders, both being read; on macOS and Windows the system alone.
 """
 
 from __future__ import annotations
@@ -119,33 +119,43 @@ class Trust:
         with suppress(AttributeError, OSError):
             made.hostname_checks_common_name = False
         named = self._environ.get("SSL_CERT_FILE")
-        for file in (named,) if named else _FILES:
-            try:
-                made.load_verify_locations(cafile=file)
-                break
-            except (OSError, ssl.SSLError):
-                continue
-        self._load_folders(made)
+        loaded = next((file for file in ((named,) if named else _FILES) if _load(made, file)), "")
+        folders = self._environ.get("SSL_CERT_DIR")
+        if folders:
+            for folder in folders.split(":"):
+                _load_folder(made, Path(folder), "", links=True)
+            return made
+        for folder in _FOLDERS:
+            with suppress(OSError, ssl.SSLError):
+                made.load_verify_locations(capath=folder)
+            # What links lead to is in the usual bundle, or found by its hash; without that bundle it counts.
+            _load_folder(made, Path(folder), loaded, links=bool(named))
         return made
-
-    def _load_folders(self, context: ssl.SSLContext) -> None:
-        named = self._environ.get("SSL_CERT_DIR")
-        if not named:
-            for folder in _FOLDERS:
-                with suppress(OSError, ssl.SSLError):
-                    context.load_verify_locations(capath=folder)
-            return
-        for folder in named.split(":"):
-            with suppress(OSError):
-                for file in sorted(Path(folder).iterdir())[:_MOST_FILES]:
-                    with suppress(OSError, ssl.SSLError):
-                        context.load_verify_locations(cafile=str(file))
 
     def _blind(self) -> ssl.SSLContext:
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
         return made
+
+
+def _load(context: ssl.SSLContext, file: str) -> bool:
+    try:
+        context.load_verify_locations(cafile=file)
+    except (OSError, ssl.SSLError):
+        return False
+    return True
+
+
+def _load_folder(context: ssl.SSLContext, folder: Path, loaded: str, *, links: bool) -> None:
+    """Every file of a folder, whatever its name, as go does; links to a neighbour are that neighbour."""
+    with suppress(OSError):
+        for file in sorted(folder.iterdir())[:_MOST_FILES]:
+            if str(file) == loaded:
+                continue
+            if file.is_symlink() and (not links or "/" not in str(file.readlink())):
+                continue
+            _load(context, str(file))
 
 
 def _names(leaf: x509.Certificate) -> tuple[str, ...]:
