@@ -88,7 +88,7 @@ def _show_lint(findings: Sequence[Finding], say: Catalogue, out: Console) -> Non
         line = Text(f"{finding.cause.id} ", f"bold {style}")
         line.append(say.say(finding.message("text")), style)
         out.print(line)
-        out.print(Text(say("chain.fix", fix=say.say(finding.message("fix")))))
+        out.print(Text(f"   {say('chain.fix', fix=say.say(finding.message('fix')))}"))
 
 
 def _show_entries(story: Story, say: Catalogue, out: Console) -> None:
