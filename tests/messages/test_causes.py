@@ -32,14 +32,24 @@ def test_every_text_of_a_cause_belongs_to_one(language: Language) -> None:
     assert [key for key in every_text(language) if key.startswith("cause_") and key not in known] == []
 
 
+def _usable(cause: Cause) -> set[str]:
+    """Its values, and the path that stands beside a module."""
+    return set(cause.values) | ({"path"} if "module" in cause.values else set())
+
+
+def test_a_command_takes_the_path_of_a_module_without_its_version() -> None:
+    retracted = Finding(CAUSES["MG-CNT-007"], {"module": "example.com/a@v1.2.3", "reason": "it leaks"})
+    assert "go get example.com/a@latest" in Catalogue(Language.ENGLISH).say(retracted.message("fix"))
+
+
 @pytest.mark.parametrize("language", list(Language))
 def test_a_cause_uses_only_its_own_values(language: Language) -> None:
     texts = every_text(language)
     foreign = {
-        cause.key(name): placeholders(texts[cause.key(name)]) - set(cause.values)
+        cause.key(name): placeholders(texts[cause.key(name)]) - _usable(cause)
         for cause in CAUSES.values()
         for name in NAMES
-        if placeholders(texts[cause.key(name)]) - set(cause.values)
+        if placeholders(texts[cause.key(name)]) - _usable(cause)
     }
     assert foreign == {}
 

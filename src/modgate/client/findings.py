@@ -72,7 +72,8 @@ class Cause:
         phase: Where the person has to act.
         row: The row of the published failure catalogue (docs/failures.md), None where it has none.
         severity: How an occurrence is shown unless its finding says otherwise.
-        values: The placeholders that the texts may use; a finding gives every one of them.
+        values: The placeholders that the texts may use; a finding gives every one of them. Beside `module`,
+            which may carry an `@version`, stands `path`, the same without it: what commands take.
     """
 
     id: str
@@ -158,7 +159,12 @@ class Finding:
 
     def message(self, name: str) -> Message:
         """The title, text or fix, ready to be said."""
-        return Message(self.cause.key(name), dict(self.values))
+        values = dict(self.values)
+        if "module" in values:
+            module = values["module"]
+            path = module.partition("@")[0] if isinstance(module, str) else module
+            values.setdefault("path", path)
+        return Message(self.cause.key(name), values)
 
 
 def cause_json(finding: Finding | None, say: Say) -> dict[str, object] | None:

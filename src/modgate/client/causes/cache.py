@@ -14,3 +14,5 @@ RELATIVE = Cause("MG-CACHE-004", Phase.CONFIG, None, Severity.ERROR, ("variable"
 """The folder is not an absolute path."""
 READ_ONLY_MOUNT = Cause("MG-CACHE-005", Phase.CONFIG, None, Severity.ERROR, ("path",))
 """The file system is mounted read-only."""
+TOO_MANY_FILES = Cause("MG-CACHE-006", Phase.CONFIG, None, Severity.ERROR)
+"""The limit of open files is too low for go, or another program has used them up."""

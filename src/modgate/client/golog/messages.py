@@ -22,7 +22,7 @@ _PROGRESS = re.compile(
 )
 _BEGIN = re.compile(
     r"go: (?=\S)|verifying \S+@|GOAUTH encountered|This download does NOT match|go (?:get|list|mod|install|build|test|vet|run|work|env)\b[^:]{0,200}: |"
-    r"package \S+: |build \S+: |module \S+: |pattern \S+: |malformed go\.sum:|\S+@v\S+: |unzip \S+: |zip: |error loading module requirements|\$GOPATH/go\.mod"
+    r"package \S+: |build \S+: |module \S+: |pattern \S+: |malformed go\.sum:|flag provided but not defined: |-mod=\S+ not supported|\S+@v\S+: |unzip \S+: |zip: |error loading module requirements|\$GOPATH/go\.mod"
 )
 _IN_CODE = re.compile(r"\S+\.go:\d+(?::\d+)?: ")
 _MODULEISH = re.compile(

@@ -142,6 +142,10 @@ def _doing(text: str, url: Target | None) -> Doing:
 
 def _named(text: str, url: Target | None) -> tuple[str, str]:
     if url is not None and url.module and url.endpoint != "go-import":
+        # A proxy's folder may look like a domain: then go's own words say where the module begins.
+        for match in _MODULE.finditer(text):
+            if url.module.endswith("/" + match["module"]) and match["version"] == url.version:
+                return match["module"], url.version
         return url.module, url.version or _version_of(text, url.module)
     found = list(_MODULE.finditer(text))
     if found:

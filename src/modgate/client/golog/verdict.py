@@ -22,6 +22,8 @@ from modgate.client.golog.targets import target
 from modgate.messages import Message
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from modgate.client.golog.analyser import Log
     from modgate.client.golog.book import Entry
 
@@ -64,9 +66,15 @@ def _may_be_root(tier: Tier, finding: Finding) -> bool:
     return tier > Tier.NOTE or finding.cause.phase is Phase.OK
 
 
-def _key(entry: Entry) -> tuple[str, str, str]:
+def _keys(entry: Entry) -> Iterator[tuple[str, str, str]]:
+    """What was asked for, whichever proxy it was asked of: a proxy's folder may look like a domain too."""
     about = entry.target
-    return about.module, about.version, about.endpoint if about.module else entry.url
+    if not about.module:
+        yield "", "", entry.url
+    elements = about.module.split("/")
+    for index, element in enumerate(elements):
+        if "." in element or not index:
+            yield "/".join(elements[index:]), about.version, about.endpoint
 
 
 def _off_at_the_end(log: Log) -> None:
@@ -84,13 +92,13 @@ def _unrecovered(log: Log) -> None:
     """Requests that failed: a note where another entry of the chain answered, a symptom where none did."""
     if not log.failed:
         return
-    good = {_key(entry) for entry in log.book.entries if entry.ok and entry.phase is Phase.OK}
+    good = {key for entry in log.book.entries if entry.ok and entry.phase is Phase.OK for key in _keys(entry)}
     ended = log.symptoms.any(Tier.FINAL)
     nothing_came = not good
     for index, finding in log.failed.items():
         entry = log.book.entries[index]
         absent = entry.status in {404, 410}
-        lost = _key(entry) not in good and not ended and (not absent or nothing_came)
+        lost = good.isdisjoint(_keys(entry)) and not ended and (not absent or nothing_came)
         weakened = replace(
             finding, confidence=min(finding.confidence, 0.8), impact=finding.impact if lost else Impact.NOTE
         )

@@ -127,6 +127,7 @@ _TABLE = (
         value="-mod=vendor",
     ),
     _w(r"parsing \$GOFLAGS: (?P<why>[^\n]+)", config.FLAGS_VALUE),
+    _w(r"^(?P<value>-mod=\S+) (?P<why>not supported[^\n]*)", config.FLAGS_VALUE, confidence=0.8),
     _w(
         r"modules disabled by GO111MODULE=(?P<value>off)",
         config.MODULES_OFF,
@@ -149,6 +150,7 @@ _TABLE = (
         cache.DISK_FULL,
         free="0",
     ),
+    _w(r"too many open files", cache.TOO_MANY_FILES),
     _w(
         r"(?<!\S)(?P<path>/\S{1,1000}|[A-Z]:\\[^:\n]{1,1000}): read-only file system|read-only file system",
         cache.READ_ONLY_MOUNT,
@@ -223,7 +225,7 @@ _TABLE = (
 )
 _OF_THE_ENTRY = {config.FOLDER_MISSING, config.NOT_A_URL}
 _REQUIREMENT = re.compile(
-    r"flag is no longer supported|flag provided but not defined|may only be set to|invalid version: |invalid pseudo-version|does not contain package|no required module provides package"
+    r"flag is no longer supported|flag provided but not defined|may only be set to|no such tool|no go\.work file found|non-semver module version|invalid version: |invalid pseudo-version|does not contain package|no required module provides package"
     r"|cannot find module providing package|is not in (?:std|GOROOT)|cannot find main module|go\.mod file not found"
     r"|malformed module path|malformed import path|missing dot in first path element|does not begin with hostname|unknown directive"
     r"|errors? parsing (?:go\.mod|go\.work)|error reading go\.mod|error loading go\.(?:mod|work)|updates to go\.mod needed"
