@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import os
+import stat
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,6 +108,8 @@ class Netrc:
         path = _netrc_path()
         try:
             status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                return None
             stamp = (str(path), status.st_mtime_ns, status.st_size)
             if stamp != self._stamp:
                 self._machines = _machines(path.read_text(encoding="utf-8"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
+import stat
 import sys
 import tempfile
 from contextlib import suppress
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from modgate.client.machine.host import FileStatus, Ran, System
 from modgate.errors import Absent, Unavailable
+from modgate.gomod.texts import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["LocalHost"]
 
 _MOST_BYTES = 16 << 20
+_PIECE = 1 << 16
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 
 
@@ -43,12 +45,18 @@ class LocalHost:
     def read(self, path: PurePath) -> bytes | None:
         """As Host says."""
         try:
-            with Path(path).open("rb") as file:
+            with open(path, "rb", opener=_without_waiting) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    if os.path.realpath(path) == os.devnull:
+                        return b""
+                    raise Unavailable(f"{path} is no plain file", kind="bad-answer")
                 content = file.read(_MOST_BYTES + 1)
         except _ABSENT:
             return None
         except OSError as error:
             raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
+        except ValueError as error:
+            raise Unavailable(f"{shown(str(path))} is no path: {error}") from error
         if len(content) > _MOST_BYTES:
             raise Unavailable(f"{path} is larger than {_MOST_BYTES >> 20} MiB", kind="bad-answer")
         return content
@@ -57,26 +65,40 @@ class LocalHost:
         """As Host says."""
         try:
             found = Path(path).stat()
-        except _ABSENT:
+        except (*_ABSENT, ValueError):
             return None
         except OSError as error:
             raise Unavailable(f"{path} cannot be looked at: {error.strerror}") from error
-        folder = Path(path).is_dir()
+        folder = stat.S_ISDIR(found.st_mode)
         return FileStatus(folder, found.st_mode & 0o7777, found.st_size, found.st_mtime, found.st_uid)
 
     def listdir(self, path: PurePath) -> tuple[str, ...]:
         """As Host says."""
         try:
             return tuple(sorted(item.name for item in Path(path).iterdir()))
-        except _ABSENT:
+        except (*_ABSENT, ValueError):
             return ()
         except OSError as error:
             raise Unavailable(f"{path} cannot be listed: {error.strerror}") from error
 
     def which(self, program: str) -> PurePath | None:
-        """As Host says."""
-        found = shutil.which(program, path=self.environ.get("PATH", ""))
-        return Path(found) if found else None
+        """As Host says. The current folder is never looked in, whatever PATH and the system would do: what
+        lies beside a project's code is not to be run.
+        """
+        extensions = [""]
+        if self.system is System.WINDOWS:
+            known = self.environ.get("PATHEXT", ".COM;.EXE;.BAT;.CMD").split(";")
+            if not program.lower().endswith(tuple(item.lower() for item in known if item)):
+                extensions = known
+        for folder in (
+            ("",) if Path(program).is_absolute() else self.environ.get("PATH", "").split(os.pathsep)
+        ):
+            for extension in extensions:
+                found = Path(folder.strip('"'), program + extension)
+                with suppress(OSError, ValueError):
+                    if found.is_absolute() and found.is_file() and os.access(found, os.X_OK):
+                        return found
+        return None
 
     async def run(
         self,
@@ -104,13 +126,38 @@ class LocalHost:
             raise Unavailable(f"{argv[0]} cannot be started: {error.strerror}") from error
         try:
             async with asyncio.timeout(limit):
-                out, err = await process.communicate()
+                out, err = await asyncio.gather(_all_of(process.stdout), _all_of(process.stderr))
+                await process.wait()
+        except _TooMuch:
+            raise Unavailable(
+                f"{argv[0]} printed more than {_MOST_BYTES >> 20} MiB", kind="bad-answer"
+            ) from None
         except TimeoutError:
             raise Unavailable(f"{argv[0]} did not end within {limit:g} s", kind="timeout") from None
         finally:
             if process.returncode is None:
                 await _end(process)
         return Ran(process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+class _TooMuch(Exception):
+    """A program printed more than anybody wants to read."""
+
+
+async def _all_of(stream: asyncio.StreamReader | None) -> bytes:
+    pieces: list[bytes] = []
+    left = _MOST_BYTES
+    while stream is not None and (piece := await stream.read(_PIECE)):
+        pieces.append(piece)
+        left -= len(piece)
+        if left < 0:
+            raise _TooMuch
+    return b"".join(pieces)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a pipe at once: what nobody writes to would be waited for without end."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
