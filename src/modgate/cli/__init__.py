@@ -26,6 +26,7 @@ INTERRUPTED = 130
 COMMANDS = {
     "doctor": ("modgate.cli.doctor", "Find out why downloads fail, and mend it"),
     "undo": ("modgate.cli.undo", "Take back what modgate changed"),
+    "explain": ("modgate.cli.explain", "Show which setting wins, and where it stands"),
     "log": ("modgate.cli.log", "Explain what go, gopls or VS Code printed"),
     "trace": ("modgate.cli.trace", "Watch a go command's downloads"),
     "mirrors": ("modgate.cli.mirrors", "Compare public mirrors by measuring"),
@@ -55,6 +56,10 @@ configuration: it listens on 127.0.0.1:3000."""
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (without the program's name) and return the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows no Chinese shows question marks; it must not end the program.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     args = _without_language(list(sys.argv[1:] if argv is None else argv))
     first = args[0] if args else ""
     if first == "help" and len(args) > 1:
