@@ -145,8 +145,6 @@ def test_a_rehearsal_works_for_any_module_though_no_entry_can_be_reached(
     _, told = _json("http://127.0.0.1:9,http://127.0.0.1:1|direct", module, *options)
     assert told["agrees"] is True
     assert [entry["made_up"] for entry in told["entries"]] == [True, True, False]
-    _, told = _json("http://127.0.0.1:9|http://127.0.0.1:1", module, *options)
-    assert told["agrees"] is True
 
 
 def test_an_entry_that_is_not_staged_stays_as_it_is_and_its_failure_is_predicted() -> None:

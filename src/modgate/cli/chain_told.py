@@ -13,7 +13,7 @@ from modgate.client.chain.agreement import judge
 from modgate.client.chain.ask import ask_entries, ask_latest
 from modgate.client.chain.expected import expected, unreachable, visible
 from modgate.client.chain.rehearse import observe
-from modgate.client.chain.rules import download, download_latest
+from modgate.client.chain.rules import Answer, answer_of, download, download_latest
 from modgate.client.chain.staging import parse_staging, staged
 from modgate.client.machine.goenv import read_go_settings
 from modgate.client.machine.lint_goproxy import lint_goproxy
@@ -22,14 +22,15 @@ from modgate.gomod.module import check, check_path, path_major_prefix, split_pat
 from modgate.gomod.patterns import match_prefix_patterns
 from modgate.gomod.proxylist import parse_proxy_list
 from modgate.gomod.query import is_revision_query
-from modgate.gomod.semver import is_valid, max_version
+from modgate.gomod.semver import is_valid, sort_key
 from modgate.gomod.texts import shown
 from modgate.messages import Message
 from modgate.wiring.client import local_host, prober
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from modgate.client.chain.ask import Given
     from modgate.client.chain.rehearse import Observed
     from modgate.client.faults.content import Content
     from modgate.client.net.prober import Prober
@@ -60,9 +61,12 @@ async def told(given: str | None, module: str | None, faults: Sequence[str], pat
         await _ask(story, prober())
     if story.path is None and not story.faults:
         return story
-    rules = download_latest if story.latest else download
     asked = story.asked if story.path is not None else None
-    story.predicted = rules(story.entries, expected(story.entries, story.faults, asked, story.made_up))
+    answers = expected(story.entries, story.faults, asked, story.made_up)
+    if story.latest:
+        story.predicted = download_latest(story.entries, answers, commits=_with_commits(story, story.asked))
+    else:
+        story.predicted = download(story.entries, answers)
     if story.faults:
         story.observed = await _rehearse(story, patience)
         ours = story.made_up if story.path is not None else range(len(story.entries))
@@ -102,22 +106,27 @@ async def _ask(story: Story, probes: Prober) -> None:
     story.latest = True
     asked = dict(await ask_latest(probes, story.entries, story.path))
     story.made_up = unreachable(story.faults, asked)
-    own = ""
-    for (index, _), given in asked.items():
-        if given.version and index not in story.made_up:
-            own = max_version(own, given.version) if own else given.version
-    story.synthetic = check(story.path, own or _first_version(story.path))
-    found = download_latest(story.entries, expected(story.entries, story.faults, asked, story.made_up))
-    query = found.walks[0]
-    if query.used is None or not query.followed:
+    known = [one.version for (index, _), one in asked.items() if one.version and index not in story.made_up]
+    story.synthetic = check(story.path, max(known, key=sort_key, default=_first_version(story.path)))
+    answers = expected(story.entries, story.faults, asked, story.made_up)
+    query = download_latest(story.entries, answers, commits=_with_commits(story, asked)).walks[0]
+    if query.used is None:
         story.asked = asked
         return
-    named = asked.get(query.followed[-1])
-    version = story.synthetic.version if query.used in story.made_up or named is None else named.version
+    named = [asked[key].version for key in query.followed if key[0] == query.used and key in asked]
+    small = query.used in story.made_up
+    version = story.synthetic.version if small else next(name for name in reversed(named) if name)
     story.version = check(story.path, version)
     story.asked = asked | dict(
         await ask_entries(probes, story.entries, story.version, endpoints=("mod", "zip"))
     )
+
+
+def _with_commits(story: Story, asked: Mapping[tuple[int, str], Given]) -> set[int]:
+    """The entries whose lists hold pseudo-versions, as go gets to see them."""
+    hidden = {index for index, spec in story.faults.items() if answer_of(spec, "list") is Answer.EMPTY}
+    holding = {index for (index, endpoint), given in asked.items() if endpoint == "list" and given.commit}
+    return holding - hidden - story.made_up
 
 
 def _first_version(path: ModulePath) -> str:

@@ -73,3 +73,12 @@ def test_an_entry_without_any_version_has_failed_and_is_not_absent() -> None:
     assert (stopped.good, stopped.reported) == (False, 0)
     assert stopped.asked == {"list": (0,), "latest": (0,)}
     assert download_latest(parse_proxy_list("https://a|https://b"), answers).asked["list"] == (0, 1)
+
+
+def test_a_list_of_commits_stands_in_for_an_absent_latest() -> None:
+    def answers(_: int, endpoint: str) -> Answer:
+        return {"list": Answer.EMPTY, "latest": ABSENT}.get(endpoint, GOOD)
+
+    found = download_latest(parse_proxy_list("https://a,https://b"), answers, commits={0})
+    assert found.good
+    assert found.asked == {"list": (0,), "info": (0,), "latest": (0,), "mod": (0,), "zip": (0,)}

@@ -22,7 +22,7 @@ from modgate.gomod import semver
 from modgate.gomod.module import check
 from modgate.gomod.protocol import Kind, Request
 from modgate.gomod.proxylist import EntryKind
-from modgate.gomod.query import Query, choose
+from modgate.gomod.query import Query, choose, newest_pseudo_version
 from modgate.gomod.versionlist import parse_list
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ __all__ = ["Given", "ask_entries", "ask_latest", "judged"]
 _MOST = 65536
 _MOST_TEXT = 1 << 22
 _OK = 200
+_LISTS = {Answer.GOOD, Answer.EMPTY}
 _ABSENT = {404, 410}
 
 
@@ -52,6 +53,7 @@ class Given:
         failure: How it failed on the network, None where it did not.
         html: Whether a page came where a file belongs.
         version: The version that it is about: of a list, the one that `latest` means.
+        commit: The newest pseudo-version of a list, which should hold none.
     """
 
     answer: Answer
@@ -60,6 +62,7 @@ class Given:
     failure: Failure | None = None
     html: bool = False
     version: str = ""
+    commit: str = ""
 
 
 async def ask_entries(
@@ -84,7 +87,7 @@ async def ask_latest(
 ) -> Mapping[tuple[int, str], Given]:
     """What each proxy says of the latest version: `list`, and `info` of the newest on it or `latest`.
 
-    Both are asked where the list is empty or failed, because a staged fault may stand before it.
+    `latest` is always asked, because a staged fault may stand before the list.
     """
     found = await asyncio.gather(*(_newest(prober, entries[index].url, path) for index in _proxies(entries)))
     return {
@@ -96,9 +99,10 @@ async def ask_latest(
 
 async def _newest(prober: Prober, base: str, path: ModulePath) -> dict[str, Given]:
     listed = await _ask(prober, base, Request(Kind.LIST, path), "")
-    if not listed.version:
+    named = listed.version or listed.commit
+    if not named:
         return {"list": listed, "latest": await _ask(prober, base, Request(Kind.LATEST, path), "")}
-    newest = check(path, listed.version)
+    newest = check(path, named)
     info, latest = await asyncio.gather(
         _ask(prober, base, Request.exact(Kind.INFO, newest), newest.version),
         _ask(prober, base, Request(Kind.LATEST, path), ""),
@@ -132,7 +136,8 @@ def judged(request: Request, wanted: str, exchange: Exchange) -> Given:
     else:
         answer, version = _content(request, wanted, exchange.body)
     html = html and exchange.status == _OK
-    return Given(answer, exchange.status, exchange.seconds, None, html, version)
+    commit = _newest_commit(request, exchange.body) if answer in _LISTS else ""
+    return Given(answer, exchange.status, exchange.seconds, None, html, version, commit)
 
 
 def _failed(failure: Failure) -> Answer:
@@ -165,6 +170,13 @@ def _highest(body: bytes, path: ModulePath) -> str:
         return ""
 
 
+def _newest_commit(request: Request, body: bytes) -> str:
+    if request.kind is not Kind.LIST:
+        return ""
+    words = (line.split() for line in body.decode(errors="replace").splitlines())
+    return newest_pseudo_version(fields[0] for fields in words if fields) or ""
+
+
 def _version_in(body: bytes) -> object:
     try:
         found = json.loads(body)
@@ -182,4 +194,5 @@ def _read(file: Path, request: Request, wanted: str) -> Given:
     except OSError:
         return Given(Answer.ERROR)
     answer, version = _content(request, wanted, body)
-    return Given(answer, version=version)
+    commit = _newest_commit(request, body) if answer in _LISTS else ""
+    return Given(answer, version=version, commit=commit)

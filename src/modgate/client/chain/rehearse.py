@@ -141,7 +141,7 @@ def _environment(
     }
 
 
-_KEPT = {"GOROOT", "GODEBUG", "GOINSECURE", "GOAUTH", "GOVCS"}
+_KEPT = {"GOROOT", "GODEBUG", "GOINSECURE", "GOAUTH", "GOVCS", "GOMAXPROCS", "GOGC"}
 
 
 def _read(said: str, entries: Sequence[ProxyEntry], *, good: bool, waited: bool) -> Observed:

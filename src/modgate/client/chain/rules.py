@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from modgate.gomod.proxylist import EntryKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from modgate.client.faults.kinds import FaultSpec
     from modgate.gomod.proxylist import ProxyEntry
@@ -204,11 +204,19 @@ def move_of(entries: Sequence[ProxyEntry], index: int, answer: Answer) -> Move:
     return Move.STOPS
 
 
-def download_latest(entries: Sequence[ProxyEntry], answers: Callable[[int, str], Answer]) -> Download:
+def download_latest(
+    entries: Sequence[ProxyEntry],
+    answers: Callable[[int, str], Answer],
+    *,
+    commits: Collection[int] = (),
+) -> Download:
     """The walks of `go mod download MODULE@latest` for a module that has tagged versions.
 
     Which version that is, one entry answers alone: its list and the .info of the newest on it, or its
-    `@latest` where the list is empty. If either fails, so has the entry. Source: modload/query.go.
+    `@latest` where the list is empty. If either fails, so has the entry. `commits` are entries whose list
+    holds pseudo-versions too, as it should not: go asks for the .info of the newest at once, and takes that
+    where there is neither a tag nor an `@latest`. Source: modload/query.go, modfetch/proxy.go
+    (latestFromList).
     """
     followed: list[tuple[int, str]] = []
 
@@ -216,11 +224,16 @@ def download_latest(entries: Sequence[ProxyEntry], answers: Callable[[int, str],
         first = answers(index, "list")
         if first not in {Answer.GOOD, Answer.EMPTY}:
             return first
-        endpoint = "info" if first is Answer.GOOD else "latest"
-        followed.append((index, endpoint))
-        second = answers(index, endpoint)
+        if first is Answer.GOOD or index in commits:
+            followed.append((index, "info"))
+        if first is Answer.GOOD:
+            return answers(index, "info")
+        followed.append((index, "latest"))
+        second = answers(index, "latest")
+        if second is Answer.ABSENT and index in commits:
+            return answers(index, "info")
         # An empty list and no `@latest` is "no matching versions", which is not absence.
-        return Answer.ERROR if first is Answer.EMPTY and second is Answer.ABSENT else second
+        return Answer.ERROR if second is Answer.ABSENT else second
 
     query = walk(entries, "list", chosen)
     query = replace(query, followed=tuple(followed))
