@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from modgate.client.doctor.check import Check
+    from modgate.client.doctor.registry import Listed
     from modgate.messages import Catalogue
 
 __all__ = ["chosen", "print_list", "run"]
@@ -38,21 +38,21 @@ def run(args: Sequence[str]) -> int:
     return run_app(app, "doctor", args)
 
 
-def chosen(only: Sequence[str], skip: Sequence[str]) -> tuple[Check, ...]:
+def chosen(only: Sequence[str], skip: Sequence[str]) -> tuple[Listed, ...]:
     """The checks for this system. Raises Invalid for a name that is none."""
     from modgate.client.doctor.choose import choose  # noqa: PLC0415  not needed for --help
-    from modgate.client.doctor.registry import all_checks  # noqa: PLC0415
-    from modgate.wiring.client import local_host  # noqa: PLC0415
+    from modgate.client.doctor.registry import INDEX  # noqa: PLC0415
+    from modgate.client.machine.host import system_of  # noqa: PLC0415
 
-    return choose(all_checks(), local_host().system, only=only, skip=skip)
+    return choose(INDEX, system_of(sys.platform), only=only, skip=skip)
 
 
-def print_list(checks: Sequence[Check], say: Catalogue, *, as_json: bool) -> None:
+def print_list(checks: Sequence[Listed], say: Catalogue, *, as_json: bool) -> None:
     """`--list-checks`."""
     if as_json:
         import json  # noqa: PLC0415  not needed for --help
 
-        from modgate.client.doctor.document import checks_json  # noqa: PLC0415
+        from modgate.client.doctor.listing import checks_json  # noqa: PLC0415
 
         print(json.dumps(checks_json(checks, say.say), indent=2, ensure_ascii=False))
         return

@@ -60,7 +60,7 @@ def doctor(
     from modgate.cli.doctor_run import Order, diagnose  # noqa: PLC0415  asyncio and rich stay off --help
 
     order = Order(
-        checks=checks,
+        checks=tuple(listed.load() for listed in checks),
         modules=wanted,
         resolvers=tuple(resolver or ()),
         offline=offline,

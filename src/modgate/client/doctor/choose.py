@@ -7,7 +7,7 @@ check that can find it.
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from modgate.errors import Invalid
 from modgate.gomod.texts import shown
@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from modgate.client.doctor.check import Check
+    from modgate.client.doctor.registry import Listed
     from modgate.client.machine.host import System
 
 __all__ = ["choose"]
 
+_Known = TypeVar("_Known", bound="Check | Listed")
+
 
 def choose(
-    checks: Sequence[Check], system: System, *, only: Iterable[str] = (), skip: Iterable[str] = ()
-) -> tuple[Check, ...]:
+    checks: Sequence[_Known], system: System, *, only: Iterable[str] = (), skip: Iterable[str] = ()
+) -> tuple[_Known, ...]:
     """The checks to run, in their own order. `only` and `skip` hold names, also joined by commas.
 
     Raises Invalid for a name that is none, with the nearest one.
@@ -37,11 +40,11 @@ def choose(
     )
 
 
-def _named(checks: Sequence[Check], words: Iterable[str]) -> list[Check] | None:
+def _named(checks: Sequence[_Known], words: Iterable[str]) -> list[_Known] | None:
     names = [name for word in words for name in word.replace(" ", "").split(",") if name]
     if not names:
         return None
-    found: list[Check] = []
+    found: list[_Known] = []
     for name in names:
         group = name.upper().removeprefix("MG-").partition("-")[0]
         matching = [check for check in checks if check.name == name.lower() or group in check.groups]
@@ -51,7 +54,7 @@ def _named(checks: Sequence[Check], words: Iterable[str]) -> list[Check] | None:
     return found
 
 
-def _unknown(checks: Sequence[Check], name: str) -> Invalid:
+def _unknown(checks: Sequence[_Known], name: str) -> Invalid:
     names = [check.name for check in checks]
     near = get_close_matches(name.lower(), names, n=1)
     hint = f"did you mean {near[0]}?" if near else "modgate doctor --list-checks shows them"

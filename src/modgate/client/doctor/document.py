@@ -16,16 +16,15 @@ from modgate.gomod.proxylist import redacted
 from modgate.messages import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from modgate.client.doctor.check import Check
     from modgate.client.doctor.run import Done
     from modgate.client.doctor.scene import Scene
     from modgate.client.doctor.verdict import Verdict
     from modgate.client.findings import Evidence, Finding, Say
     from modgate.client.repair.plan import Repair
 
-__all__ = ["SCHEMA", "checks_json", "document", "finding_json", "schema"]
+__all__ = ["SCHEMA", "document", "finding_json", "schema"]
 
 SCHEMA = 1
 
@@ -48,24 +47,6 @@ def document(
         "consequences": [
             {"finding": finding_json(item.finding, say), "of": item.of.cause.id}
             for item in verdict.consequences
-        ],
-    }
-
-
-def checks_json(checks: Iterable[Check], say: Say) -> dict[str, object]:
-    """What `--list-checks --json` prints."""
-    return {
-        "schema": SCHEMA,
-        "checks": [
-            {
-                "id": check.name,
-                "title": say(Message(f"check.{check.name}.title")),
-                "what": say(Message(f"check.{check.name}.what")),
-                "network": check.network,
-                "groups": list(check.groups),
-                "systems": sorted(check.systems),
-            }
-            for check in checks
         ],
     }
 

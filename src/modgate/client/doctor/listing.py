@@ -10,15 +10,17 @@ from modgate.messages import Message
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from modgate.client.doctor.check import Check
+    from modgate.client.doctor.registry import Listed
+    from modgate.client.findings import Say
     from modgate.messages import Catalogue
 
-__all__ = ["cells", "listing"]
+__all__ = ["cells", "checks_json", "listing"]
 
 _COLUMNS = 80
+_SCHEMA = 1
 
 
-def listing(checks: Sequence[Check], say: Catalogue) -> Iterator[str]:
+def listing(checks: Sequence[Listed], say: Catalogue) -> Iterator[str]:
     """Name, title and causes of each check, and below it what it looks at."""
     for check in checks:
         title = say.say(Message(f"check.{check.name}.title"))
@@ -27,6 +29,24 @@ def listing(checks: Sequence[Check], say: Catalogue) -> Iterator[str]:
         network = f"; {say('doctor.list.network')}" if check.network else ""
         yield from _wrapped(say.say(Message(f"check.{check.name}.what")))
         yield from _wrapped(f"{say('doctor.list.finds')}: {groups}{network}")
+
+
+def checks_json(checks: Sequence[Listed], say: Say) -> dict[str, object]:
+    """What `--list-checks --json` prints."""
+    return {
+        "schema": _SCHEMA,
+        "checks": [
+            {
+                "id": check.name,
+                "title": say(Message(f"check.{check.name}.title")),
+                "what": say(Message(f"check.{check.name}.what")),
+                "network": check.network,
+                "groups": list(check.groups),
+                "systems": sorted(check.systems),
+            }
+            for check in checks
+        ],
+    }
 
 
 def cells(text: str) -> int:

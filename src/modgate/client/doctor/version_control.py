@@ -66,7 +66,9 @@ def _private_modules(scene: Scene) -> list[Asked]:
 
 
 def _netrc(host: Host) -> list[Finding]:
-    """A netrc that cannot be read; that others may read it harms no download. Source: cmd/go/internal/auth/netrc.go for where it is."""
+    """A netrc that cannot be read; that others may read it harms no
+    download. Source: cmd/go/internal/auth/netrc.go for where it is.
+    """
     named = host.environ.get("NETRC")
     name = "_netrc" if host.system is System.WINDOWS else ".netrc"
     path = host.path(named) if named else host.home / name

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import PurePath
 
-__all__ = ["FileStatus", "Host", "Ran", "System"]
+__all__ = ["FileStatus", "Host", "Ran", "System", "system_of"]
 
 
 class System(StrEnum):
@@ -23,6 +23,11 @@ class System(StrEnum):
     LINUX = "linux"
     MACOS = "darwin"
     WINDOWS = "windows"
+
+
+def system_of(platform: str) -> System:
+    """The system of a `sys.platform`."""
+    return {"darwin": System.MACOS, "win32": System.WINDOWS}.get(platform, System.LINUX)
 
 
 @dataclass(frozen=True, slots=True)
