@@ -25,6 +25,7 @@ INTERRUPTED = 130
 
 COMMANDS = {
     "doctor": ("modgate.cli.doctor", "Find out why downloads fail, and mend it"),
+    "use": ("modgate.cli.use", "Set GOPROXY or another variable, with an undo"),
     "undo": ("modgate.cli.undo", "Take back what modgate changed"),
     "explain": ("modgate.cli.explain", "Show which setting wins, and where it stands"),
     "log": ("modgate.cli.log", "Explain what go, gopls or VS Code printed"),
@@ -32,6 +33,7 @@ COMMANDS = {
     "mirrors": ("modgate.cli.mirrors", "Compare public mirrors by measuring"),
     "chain": ("modgate.cli.chain", "Show what go does with a GOPROXY chain"),
     "faults": ("modgate.cli.faults", "Run a GOPROXY that fails as told"),
+    "sums": ("modgate.cli.sums", "Audit go.sum against the checksum database"),
     "serve": ("modgate.cli.serve", "Run the module proxy"),
     "config": ("modgate.cli.config", "Show the configuration and where it comes from"),
 }

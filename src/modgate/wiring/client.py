@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from modgate.client.net.prober import Prober
     from modgate.client.net.session import Outfit
     from modgate.client.repair.journal import Journal
+    from modgate.model import Upstream
 
-__all__ = ["clock", "journal", "local_host", "monotonic", "outfit", "prober"]
+__all__ = ["clock", "journal", "local_host", "monotonic", "outfit", "prober", "upstream"]
 
 clock: Callable[[], float] = time.time
 monotonic: Callable[[], float] = time.monotonic
@@ -78,3 +79,23 @@ def journal(host: Host) -> Journal:
 
     folder = state_folder(host.system, host.environ, Path(host.home))
     return Journal(folder, clock=clock, token=lambda: secrets.token_hex(3))
+
+
+def upstream(url: str, *, seconds: float) -> Upstream:
+    """One HTTP server as an upstream, each request bounded; close it in the loop that used it.
+
+    It has no breaker: who asks many things at once counts failures by what they mean.
+    """
+    from modgate.transport.http import HTTPUpstream  # noqa: PLC0415  as above
+    from modgate.transport.settings import TransportSettings  # noqa: PLC0415
+
+    settings = TransportSettings(
+        connect=min(seconds, 5.0),
+        head=seconds,
+        stall=seconds,
+        total=max(seconds, 60.0),
+        retries=1,
+        connections=32,
+        breaker_failures=1 << 30,
+    )
+    return HTTPUpstream(url, settings)
