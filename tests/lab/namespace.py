@@ -46,7 +46,8 @@ def configure(addresses: Iterable[str], *, ipv6: bool = False, unreachable: Iter
     _ip(f"addr add {HERE}/16 dev lab0")
     _ip("route add default dev lab0")
     for address in addresses:
-        _ip(f"addr add {address}/{128 if ':' in address else 32} dev lo")
+        # Without nodad an IPv6 address is tentative for a moment, and cannot be bound.
+        _ip(f"addr add {address}/128 dev lo nodad" if ":" in address else f"addr add {address}/32 dev lo")
     if ipv6:
         _ip(f"addr add {HERE6}/64 dev lab0 nodad")
         _ip("route add default dev lab0", family="-6")
