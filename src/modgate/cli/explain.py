@@ -1,14 +1,15 @@
-"""`modgate explain`: which setting wins, where it stands, and what it hides."""
+"""`modgate explain`: which setting wins, where it stands, and what it hides.
+
+It is asked often and answers at once, so a command line without a slip is read here; only `--help` and slips
+go to the option parser, whose import alone takes longer than the answer.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from modgate.cli import FAILED, USAGE
-from modgate.cli.options import run_app, tell
-from modgate.cli.speech import AsJson, Lang, catalogue, console, print_json, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,54 +17,80 @@ if TYPE_CHECKING:
     from modgate.client.explain.explain import Wish
     from modgate.messages import Catalogue
 
-__all__ = ["app", "run"]
+__all__ = ["Order", "carry_out", "read_order", "run"]
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+_FLAGS = {"--all": "everything", "--experiment": "experiment", "--json": "as_json"}
+_VALUES = {"--for": "consumer", "--editor": "editor", "--lang": "lang"}
 
 
-@app.command(context_settings={"max_content_width": 80}, help=text("explain.help.about"))
-def explain(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[VAR|KEY]", help=text("explain.help.names"))
-    ] = None,
-    *,
-    consumer: Annotated[
-        str, typer.Option("--for", metavar="CONSUMER", show_default=False, help=text("explain.help.consumer"))
-    ] = "terminal",
-    everything: Annotated[bool, typer.Option("--all", help=text("explain.help.everything"))] = False,
-    editor: Annotated[
-        str, typer.Option("--editor", metavar="NAME", show_default=False, help=text("explain.help.editor"))
-    ] = "",
-    experiment: Annotated[bool, typer.Option("--experiment", help=text("explain.help.experiment"))] = False,
-    as_json: AsJson = False,
-    lang: Lang = None,
-) -> None:
-    """Explain the settings."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command line."""
+
+    names: tuple[str, ...] = ()
+    consumer: str = "terminal"
+    everything: bool = False
+    editor: str = ""
+    experiment: bool = False
+    as_json: bool = False
+    lang: str | None = None
+
+
+def read_order(args: Sequence[str]) -> Order | None:
+    """The order of a command line, None where the option parser has something to say about it."""
+    given: dict[str, Any] = {}
+    names: list[str] = []
+    waiting = list(args)
+    while waiting:
+        word = waiting.pop(0)
+        option, equals, value = word.partition("=")
+        if word in _FLAGS:
+            given[_FLAGS[word]] = True
+        elif option in _VALUES and (equals or waiting):
+            text = value if equals else waiting.pop(0)
+            if text.startswith("-"):
+                return None
+            given[_VALUES[option]] = text
+        elif word.startswith("-"):
+            return None
+        else:
+            names.append(word)
+    return Order(names=tuple(names), **given)
+
+
+def carry_out(order: Order) -> int:
+    """Explain what is asked for, and return the exit status."""
     import asyncio  # noqa: PLC0415  what follows is not needed for --help
 
-    from modgate.client.explain.document import document  # noqa: PLC0415
-    from modgate.client.explain.explain import explain as explained  # noqa: PLC0415
+    from modgate.cli.speech import catalogue, console, print_json  # noqa: PLC0415
+    from modgate.client.explain.explain import explain  # noqa: PLC0415
     from modgate.errors import Invalid  # noqa: PLC0415
     from modgate.wiring.client import clock, local_host  # noqa: PLC0415
 
-    say = catalogue(lang)
-    if experiment:
-        raise typer.Exit(_experiment(say, as_json=as_json))
+    say = catalogue(order.lang)
+    host = local_host()
     try:
-        wish = _wish(names or (), consumer, editor, everything=everything)
-        explanation = asyncio.run(explained(local_host(), wish, clock))
+        wish = _wish(order)
+        if order.experiment:
+            return _experiment(say, as_json=order.as_json)
+        explanation = asyncio.run(explain(host, wish, clock))
     except Invalid as error:
+        from modgate.cli.options import tell  # noqa: PLC0415
+
         tell(error)
-        raise typer.Exit(USAGE) from None
-    if as_json:
+        return USAGE
+    if order.as_json:
+        from modgate.client.explain.document import document  # noqa: PLC0415
+
         print_json(document(explanation, say.say))
-        return
+        return 0
     from modgate.cli.explain_show import show  # noqa: PLC0415  rich
 
-    show(explanation, say, console(), local_host(), detailed=bool(names))
+    show(explanation, say, console(), host, detailed=bool(order.names))
+    return 0
 
 
-def _wish(names: Sequence[str], consumer: str, editor: str, *, everything: bool) -> Wish:
+def _wish(order: Order) -> Wish:
     """What was asked for. Raises Invalid for a consumer or a name that cannot be."""
     from modgate.client.explain.explain import Wish, checked_names  # noqa: PLC0415  not needed for --help
     from modgate.client.explain.model import Consumer  # noqa: PLC0415
@@ -71,14 +98,16 @@ def _wish(names: Sequence[str], consumer: str, editor: str, *, everything: bool)
     from modgate.gomod.texts import shown  # noqa: PLC0415
 
     known = [known.value for known in Consumer]
-    if consumer not in known:
-        raise Invalid(f"--for {shown(consumer)}: no such consumer", next_step=f"Known: {', '.join(known)}.")
-    return Wish(checked_names(names), Consumer(consumer), everything, editor)
+    if order.consumer not in known:
+        words = f"--for {shown(order.consumer)}: no such consumer"
+        raise Invalid(words, next_step=f"Known: {', '.join(known)}.")
+    return Wish(checked_names(order.names), Consumer(order.consumer), order.everything, order.editor)
 
 
 def _experiment(say: Catalogue, *, as_json: bool) -> int:
     import asyncio  # noqa: PLC0415  not needed for --help
 
+    from modgate.cli.speech import console, print_json  # noqa: PLC0415
     from modgate.client.explain.experiment import experiment_json, run_experiment  # noqa: PLC0415  aiohttp
     from modgate.wiring.client import local_host  # noqa: PLC0415
 
@@ -94,4 +123,10 @@ def _experiment(say: Catalogue, *, as_json: bool) -> int:
 
 def run(args: Sequence[str]) -> int:
     """Run `modgate explain` with these arguments."""
+    order = read_order(args)
+    if order is not None:
+        return carry_out(order)
+    from modgate.cli.explain_command import app  # noqa: PLC0415  the option parser
+    from modgate.cli.options import run_app  # noqa: PLC0415  likewise
+
     return run_app(app, "explain", args)

@@ -17,8 +17,6 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from modgate.gomod.harmless import harmless
 from modgate.messages import Catalogue, Message, language_from
 
@@ -30,10 +28,23 @@ if TYPE_CHECKING:
 
 __all__ = ["AsJson", "Lang", "catalogue", "console", "errors_console", "print_json", "text"]
 
-Lang = Annotated[
-    str | None, typer.Option("--lang", metavar="en|zh", help="Language of the output. [LC_ALL, LANG]")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+if TYPE_CHECKING:
+    Lang = str | None
+    AsJson = bool
+
+
+def __getattr__(name: str) -> object:
+    """`Lang` and `AsJson`, the options that every command has: made for those who import them, because the
+    option parser costs more than all else here.
+    """
+    if name not in {"Lang", "AsJson"}:
+        raise AttributeError(name)
+    import typer  # noqa: PLC0415  see above
+
+    if name == "Lang":
+        option = typer.Option("--lang", metavar="en|zh", help="Language of the output. [LC_ALL, LANG]")
+        return Annotated[str | None, option]
+    return Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
 class _Careful(Catalogue):

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from modgate.client.explain.desktop import Desktop, desktop_files, read_desktop
 from modgate.client.explain.model import Consumer, Place, Source, State
 from modgate.client.machine.host import System
-from modgate.client.machine.processes import ProcessKind, read_running
 from modgate.client.machine.vscode_env import PROXY_VARIABLES, expanded, tools_environment
 from modgate.messages import Message
 
@@ -140,6 +139,8 @@ def _gui(scene: _Scene) -> Environment:
 
 async def _extension_host(scene: _Scene, now: float) -> Environment:
     """What the extension host has, before the editor's settings."""
+    from modgate.client.machine.processes import ProcessKind, read_running  # noqa: PLC0415  for editors
+
     host, names, desktop, editor = scene.host, scene.names, scene.desktop, scene.editor
     running = [
         process

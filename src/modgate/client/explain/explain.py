@@ -23,7 +23,6 @@ from modgate.client.machine.editor_values import PROXIES
 from modgate.client.machine.editors import read_editors
 from modgate.client.machine.goenv import read_go_settings
 from modgate.client.machine.golayers import COMPUTED, KNOWN
-from modgate.client.machine.lint_names import intended_variable
 from modgate.client.machine.vscode_env import COPIED
 from modgate.errors import Invalid
 from modgate.gomod.texts import shown
@@ -179,6 +178,8 @@ def checked_names(names: Sequence[str]) -> tuple[str, ...]:
             raise Invalid(
                 f"go computes {name} by itself: nothing sets it", next_step=f"`go env {name}` shows it."
             )
+        from modgate.client.machine.lint_names import intended_variable  # noqa: PLC0415  only where names are
+
         meant = "" if is_key(name) else intended_variable(name)
         if meant and meant != name and _canonical(name) == name:
             raise Invalid(f"no variable {shown(name)} is known", next_step=f"Did you mean {meant}?")
