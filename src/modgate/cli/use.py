@@ -5,73 +5,45 @@ Exit status: 0 changed, or as wanted already; 1 refused, or it failed; 2 the com
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
-
-from modgate.cli.options import run_app
-from modgate.cli.speech import AsJson, Lang, catalogue, text
+import sys
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["app", "run"]
+    from modgate.cli.use_wish import Wish
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
-
-_Words = list[str] | None
-_SCOPES = "session|goenv|shell|vscode-user|vscode-workspace"
+__all__ = ["perform", "run"]
 
 
-@app.command(context_settings={"max_content_width": 80}, help=text("use.about"))
-def use(
-    chain: Annotated[
-        str | None, typer.Argument(metavar="MIRROR|URL|CHAIN", help=text("use.help.chain"))
-    ] = None,
-    *,
-    scope: Annotated[
-        str | None, typer.Option("--scope", metavar=_SCOPES, help=text("use.help.scope"))
-    ] = None,
-    setting: Annotated[_Words, typer.Option("--set", metavar="VAR=VALUE", help=text("use.help.set"))] = None,
-    unset: Annotated[_Words, typer.Option("--unset", metavar="VAR", help=text("use.help.unset"))] = None,
-    reset: Annotated[bool, typer.Option("--reset", help=text("use.help.reset"))] = False,
-    listing: Annotated[bool, typer.Option("--list", help=text("use.help.list"))] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help=text("use.help.dry-run"))] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help=text("use.help.yes"))] = False,
-    force: Annotated[bool, typer.Option("--force", help=text("use.help.force"))] = False,
-    check: Annotated[bool, typer.Option("--check/--no-check", help=text("use.help.check"))] = True,
-    shell: Annotated[str | None, typer.Option("--shell", metavar="NAME", help=text("use.help.shell"))] = None,
-    editor: Annotated[_Words, typer.Option("--editor", metavar="NAME", help=text("use.help.editor"))] = None,
-    as_json: AsJson = False,
-    lang: Lang = None,
-) -> None:
-    """Change a setting."""
+def perform(wish: Wish) -> int:
+    """Do what was asked for; returns the exit status. Raises ModgateError."""
     from modgate.cli import USAGE  # noqa: PLC0415  what follows is not needed for --help
-    from modgate.cli.use_run import Wish, carry, misused  # noqa: PLC0415
+    from modgate.cli.speech import catalogue  # noqa: PLC0415  likewise
+    from modgate.cli.use_wish import misused  # noqa: PLC0415  likewise
 
-    say = catalogue(lang)
-    wish = Wish(
-        chain=chain,
-        scope=scope,
-        settings=tuple(setting or ()),
-        unset=tuple(unset or ()),
-        reset=reset,
-        listing=listing,
-        dry_run=dry_run,
-        yes=yes,
-        force=force,
-        check=check,
-        shell=shell,
-        editors=tuple(editor or ()),
-        as_json=as_json,
-    )
+    say = catalogue(wish.lang)
     wrong = misused(wish, say)
     if wrong:
-        typer.echo(f"modgate: {wrong}", err=True)
-        raise typer.Exit(USAGE)
-    raise typer.Exit(carry(wish, say))
+        print(f"modgate: {wrong}", file=sys.stderr)
+        return USAGE
+    if wish.listing or not (wish.chain is not None or wish.settings or wish.unset or wish.reset):
+        from modgate.cli.use_list import show_list  # noqa: PLC0415  a change does without
+
+        return show_list(wish, say)
+    from modgate.cli.use_run import carry  # noqa: PLC0415  the list does without
+
+    return carry(wish, say)
 
 
 def run(args: Sequence[str]) -> int:
     """Run `modgate use` with these arguments."""
+    from modgate.cli.use_wish import read_wish  # noqa: PLC0415  not needed for --help
+
+    wish = read_wish(args)
+    if wish is not None:
+        return perform(wish)
+    from modgate.cli.options import run_app  # noqa: PLC0415  only for --help and what is wrong
+    from modgate.cli.use_command import app  # noqa: PLC0415  likewise
+
     return run_app(app, "use", args)

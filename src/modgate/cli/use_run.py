@@ -17,7 +17,7 @@ from modgate.client.configure.judging import Judgement, Objection, Surroundings,
 from modgate.client.configure.listing import default_scope
 from modgate.client.configure.naming import Named, named_chain
 from modgate.client.configure.overlay import EditedHost
-from modgate.client.configure.places import CHOICES, Scope
+from modgate.client.configure.places import Scope
 from modgate.client.configure.planning import Order, Plan, plan_change, plan_reset
 from modgate.client.doctor.asked import main_module
 from modgate.client.machine.goenv import read_go_settings
@@ -33,32 +33,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import PurePath
 
+    from modgate.cli.use_wish import Wish
     from modgate.client.configure.effects import Effect
     from modgate.client.configure.trying import Tried
     from modgate.client.machine.host import Host
     from modgate.client.machine.settings import GoSettings
     from modgate.messages import Catalogue
 
-__all__ = ["Outcome", "Wish", "carry", "misused"]
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """The command line, as `cli/use.py` names it."""
-
-    chain: str | None = None
-    scope: str | None = None
-    settings: tuple[str, ...] = ()
-    unset: tuple[str, ...] = ()
-    reset: bool = False
-    listing: bool = False
-    dry_run: bool = False
-    yes: bool = False
-    force: bool = False
-    check: bool = True
-    shell: str | None = None
-    editors: tuple[str, ...] = ()
-    as_json: bool = False
+__all__ = ["Outcome", "carry"]
 
 
 @dataclass(slots=True)
@@ -78,41 +60,11 @@ class Outcome:
     stopped: Message | None = None
 
 
-def misused(wish: Wish, say: Catalogue) -> str:
-    """What is wrong with the command line, empty for nothing."""
-    if wish.scope is not None and wish.scope not in CHOICES:
-        return say("use.usage.scope", scope=safe(wish.scope), scopes=", ".join(CHOICES))
-    if wish.shell is not None and wish.shell not in set(Shell):
-        return say("use.usage.shell", shell=safe(wish.shell), shells=", ".join(Shell))
-    changes = wish.chain is not None or bool(wish.settings)
-    if wish.listing and (changes or wish.unset or wish.reset):
-        return say("use.usage.list")
-    if wish.reset and changes:
-        return say("use.usage.reset")
-    if wish.reset and wish.scope == Scope.SESSION:
-        return say("use.usage.reset-session")
-    if wish.editors and not (wish.scope or "").startswith("vscode"):
-        return say("use.usage.editor")
-    named = ["GOPROXY"] if wish.chain is not None else []
-    for word in wish.settings:
-        name, equals, _ = word.partition("=")
-        if not equals or not name:
-            return say("use.usage.set", word=safe(word))
-        named.append(name)
-    named += wish.unset
-    twice = next((name for name in named if named.count(name) > 1), "")
-    return say("use.usage.twice", name=safe(twice)) if twice else ""
-
-
 def carry(wish: Wish, say: Catalogue) -> int:
     """Do it; returns the exit status. Raises ModgateError where files cannot be read or written."""
     from modgate.cli import use_show  # noqa: PLC0415  rich stays off --help
 
     host = wiring.local_host()
-    if wish.listing or not (wish.chain is not None or wish.settings or wish.unset or wish.reset):
-        go = asyncio.run(read_go_settings(host))
-        use_show.listing(host, go, _shell(wish, host), say, as_json=wish.as_json)
-        return 0
     try:
         outcome = _reset(wish, host, say) if wish.reset else _change(wish, host, say)
     except Unwritable as error:

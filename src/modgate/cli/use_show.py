@@ -1,4 +1,4 @@
-"""What `modgate use` shows: the difference before, the result and its limits after, the list of mirrors."""
+"""What `modgate use` shows: the difference before, the result and its limits after."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from modgate.cli import FAILED
 from modgate.cli.doctor_fix import print_diff
 from modgate.cli.speech import console, errors_console, print_json
-from modgate.client.configure.listing import rows
+from modgate.cli.use_lines import line
 from modgate.client.configure.places import Scope
 from modgate.client.machine.editor_values import short
 from modgate.client.machine.showing import safe
-from modgate.client.mirrors.known import bogus_mirrors, data_date, known_mirrors
 from modgate.client.repair.diff import unified
 from modgate.messages import Message
 from modgate.wiring.client import local_host
@@ -21,17 +20,12 @@ from modgate.wiring.client import local_host
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from modgate.cli.use_run import Outcome, Wish
+    from modgate.cli.use_run import Outcome
+    from modgate.cli.use_wish import Wish
     from modgate.client.configure.judging import Objection
-    from modgate.client.machine.host import Host
-    from modgate.client.machine.settings import GoSettings
-    from modgate.client.machine.shell_files import Shell
     from modgate.messages import Catalogue
 
-__all__ = ["agreed", "listing", "told"]
-
-_SHOWN = ("GOPROXY", "GOSUMDB", "GOPRIVATE")
-_DATABASE = {"yes": "yes", "no": "no"}
+__all__ = ["agreed", "told"]
 
 
 def agreed(outcome: Outcome, wish: Wish, say: Catalogue) -> bool:
@@ -72,8 +66,8 @@ def told(outcome: Outcome, wish: Wish, say: Catalogue) -> int:
     if outcome.stopped is not None:
         out.print(f"modgate: {say.say(outcome.stopped)}")
         return status
-    for line in outcome.lines:
-        sys.stdout.write(line + "\n")
+    for command in outcome.lines:
+        sys.stdout.write(command + "\n")
     if not session:
         _result(outcome, wish, out, say)
     _around(outcome, out, say)
@@ -106,27 +100,17 @@ def _around(outcome: Outcome, out: Console, say: Catalogue) -> None:
             if tried.seconds:
                 out.print(f"✓ {say('use.tried.good', url=tried.url, seconds=ms)}", style="green")
         else:
-            _line("!", say.say(tried.text), out, "yellow")
+            line("!", say.say(tried.text), out, "yellow")
     for item in outcome.warnings:
-        _line("!", say.say(item.why), out, "yellow")
+        line("!", say.say(item.why), out, "yellow")
     for effect in outcome.effects:
-        _line("!" if effect.hides else "·", say.say(effect.text), out, "yellow" if effect.hides else "")
+        line("!" if effect.hides else "·", say.say(effect.text), out, "yellow" if effect.hides else "")
     for note in outcome.notes:
-        _line("·", say.say(note), out, "")
-
-
-def _line(mark: str, text: str, out: Console, style: str) -> None:
-    from rich.padding import Padding  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    grid = Table.grid(padding=(0, 1))
-    grid.add_row(Text(mark, style=style), Text(text))
-    out.print(Padding(grid, 0))
+        line("·", say.say(note), out, "")
 
 
 def _refusal(item: Objection, outcome: Outcome, out: Console, say: Catalogue) -> None:
-    _line("✗", f"{say.say(item.why)}{f'  {item.cause}' if item.cause else ''}", out, "red")
+    line("✗", f"{say.say(item.why)}{f'  {item.cause}' if item.cause else ''}", out, "red")
     if item.mended:
         out.print(f"  {say('use.offer', command=_command(item, outcome))}", soft_wrap=True)
     if item.forceable:
@@ -173,8 +157,8 @@ def _document(outcome: Outcome, wish: Wish, say: Catalogue) -> dict[str, object]
         "change": outcome.change,
         "dry_run": wish.dry_run,
         "files": [str(edit.path) for edit in outcome.plan.edits],
-        "diff": [line for edit in outcome.plan.edits for line in unified(edit) or ()],
-        "lines": [safe(line) for line in outcome.lines],
+        "diff": [text for edit in outcome.plan.edits for text in unified(edit) or ()],
+        "lines": [safe(text) for text in outcome.lines],
         "refused": objections(outcome.refusals),
         "stopped": say.say(outcome.stopped) if outcome.stopped else None,
         "warnings": objections(outcome.warnings),
@@ -194,74 +178,3 @@ def _document(outcome: Outcome, wish: Wish, say: Catalogue) -> dict[str, object]
         ],
         "notes": [say.say(note) for note in outcome.notes],
     }
-
-
-def listing(host: Host, go: GoSettings, shell: Shell, say: Catalogue, *, as_json: bool) -> None:
-    """`--list`: the mirrors, and every place that sets the three variables that matter most."""
-    found = {name: rows(host, go, shell, name) for name in _SHOWN}
-    if as_json:
-        print_json(
-            {
-                "schema": 1,
-                "kind": "modgate-use-list",
-                "date": data_date(),
-                "mirrors": [
-                    {"name": mirror.name, "url": mirror.url, "operator": mirror.operator}
-                    for mirror in known_mirrors()
-                ],
-                "settings": {
-                    name: {
-                        "value": safe(go[name]),
-                        "source": go.source(name),
-                        "places": [
-                            {
-                                "scope": row.kind,
-                                "value": row.value,
-                                "place": row.place,
-                                "wins": row.wins,
-                                "editor": row.editor or None,
-                            }
-                            for row in found[name]
-                        ],
-                    }
-                    for name in _SHOWN
-                },
-            }
-        )
-        return
-    out = console()
-    _mirrors(go["GOPROXY"], out, say)
-    for name in _SHOWN:
-        out.print()
-        out.print(say("use.list.now", name=name, value=safe(go[name]) or '""'), style="bold", soft_wrap=True)
-        for row in found[name]:
-            if row.wins:
-                note = say("use.wins")
-            elif row.editor:
-                note = say("use.list.editor-only", editor=row.editor)
-            else:
-                note = say("use.list.new-terminals" if row.kind == "shell" else "use.list.shadowed")
-            kind = say(f"use.kind.{row.kind}")
-            _line("→" if row.wins else " ", f"{kind}: {row.value}  {row.place}  ({note})", out, "green")
-    out.print()
-    out.print(say("use.list.example", name="goproxy.cn"), style="dim")
-
-
-def _mirrors(chain: str, out: Console, say: Catalogue) -> None:
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-
-    out.print(say("use.list.mirrors", date=data_date()), style="bold")
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("")
-    for column in ("name", "url", "sumdb"):
-        table.add_column(say(f"use.list.{column}"), overflow="fold")
-    for mirror in known_mirrors():
-        stated = mirror.stated("sumdb")
-        word = _DATABASE.get(stated.value if stated else "", "unknown")
-        used = "→" if mirror.url in chain else ""
-        table.add_row(used, mirror.name, mirror.url, say(f"use.list.{word}"))
-    out.print(table)
-    real = {mirror.host for mirror in known_mirrors()}
-    hosts = ", ".join(dict.fromkeys(entry.host for entry in bogus_mirrors() if entry.host not in real))
-    out.print(say("use.list.bogus", hosts=hosts), style="dim")
