@@ -61,7 +61,7 @@ def test_fish_reads_its_drop_ins_before_config_fish() -> None:
     folder = "/home/me/.config/fish"
     host = _host({f"{folder}/conf.d/b.fish": "", f"{folder}/conf.d/a.fish": "", f"{folder}/config.fish": ""})
     names = [path.name for path in profile_files(host, Shell.FISH, TERMINAL)]
-    assert names == ["a.fish", "b.fish", "config.fish", "config.fish"]
+    assert names == ["fish_variables", "a.fish", "b.fish", "config.fish", "config.fish"]
 
 
 def test_powershell_has_its_profiles_in_documents() -> None:

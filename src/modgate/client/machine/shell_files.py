@@ -72,22 +72,20 @@ def terminal_session(system: System) -> Session:
     return Session(login=system is System.MACOS)
 
 
-def profile_files(host: Host, shell: Shell, session: Session) -> tuple[PurePath, ...]:
+def profile_files(host: Host, shell: Shell, session: Session, *, folder: str = "") -> tuple[PurePath, ...]:
     """The files that this session reads, in order, whether they are there or not.
 
-    Of bash's three login files only the first that is there is read, so the others are left out.
+    Of bash's three login files only the first that is there is read, so the others are left out. `folder` is
+    zsh's ZDOTDIR where a file has set it.
     """
     home = host.home
     match shell:
         case Shell.BASH:
             return _bash(host, session)
         case Shell.ZSH:
-            return _zsh(host, session)
+            return _zsh(host, session, host.path(folder) if folder else _zsh_folder(host))
         case Shell.FISH:
-            own = _config(host) / "fish"
-            system = host.path("/etc/fish")
-            drops = (*_scripts(host, own / "conf.d"), *_scripts(host, system / "conf.d"))
-            return (*drops, system / "config.fish", own / "config.fish")
+            return _fish(host)
         case Shell.SH:
             login = (host.path("/etc/profile"), home / ".profile") if session.login else ()
             named = host.environ.get("ENV", "")
@@ -173,8 +171,8 @@ def _first_login_file(host: Host) -> PurePath | None:
     return None
 
 
-def _zsh(host: Host, session: Session) -> tuple[PurePath, ...]:
-    own, system = _zsh_folder(host), host.path("/etc")
+def _zsh(host: Host, session: Session, own: PurePath) -> tuple[PurePath, ...]:
+    system = host.path("/etc")
     # Debian keeps the system's files in a folder of their own.
     if host.listdir(system / "zsh"):
         system = system / "zsh"
@@ -183,6 +181,18 @@ def _zsh(host: Host, session: Session) -> tuple[PurePath, ...]:
     names += ["zshrc"] if session.interactive else []
     names += ["zlogin"] if session.login else []
     return tuple(path for name in names for path in (system / name, own / f".{name}"))
+
+
+def _fish(host: Host) -> tuple[PurePath, ...]:
+    own, system = _config(host) / "fish", host.path("/etc/fish")
+    shares = host.environ.get("XDG_DATA_DIRS", "") or "/usr/local/share:/usr/share"
+    vendors = [host.path(share) / "fish" / "vendor_conf.d" for share in shares.split(":") if share]
+    # Of two drop-ins with one name the first alone is read: a person's own hides the system's.
+    drops: dict[str, PurePath] = {}
+    for folder in (own / "conf.d", system / "conf.d", *vendors):
+        for path in _scripts(host, folder):
+            drops.setdefault(path.name, path)
+    return (own / "fish_variables", *drops.values(), system / "config.fish", own / "config.fish")
 
 
 def _zsh_folder(host: Host) -> PurePath:

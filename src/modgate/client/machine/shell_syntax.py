@@ -17,7 +17,7 @@ from modgate.client.machine.shell_files import Shell
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Export", "Include", "Line", "Set", "Stop", "parse_file"]
+__all__ = ["Export", "Include", "Line", "Set", "Stop", "Unset", "parse_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,13 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
+class Unset:
+    """A variable is taken away."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Include:
     """Another file is read here."""
 
@@ -55,13 +62,17 @@ class Line:
     """One thing that a line does."""
 
     number: int
-    does: Set | Export | Include | Stop
+    does: Does
     conditional: bool = False
 
 
+Does = Set | Export | Unset | Include | Stop
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-_OPENS = re.compile(r"(?:if|case|for|while|until|select|switch|begin|function)\b|.*\)\s*\{\s*$|\{\s*$")
-_CLOSES = re.compile(r"(?:fi|esac|done|end)\b|\}")
+_OPENS = re.compile(
+    r"(?:if|case|for|while|until|select|switch|begin|function)\b|.*\)\s*\{\s*$|(?:.*(?:&&|\|\|)\s*)?[{(]\s*$"
+)
+_CLOSES = re.compile(r"(?:fi|esac|done|end)\b|[})]")
+_ONE_LINE = re.compile(r"\b(?:fi|done|esac|end)\b\s*(?:[<>|].*)?;?$|;\s*\}$")
 _BENIGN = re.compile(
     r"\s*(?:if\s+)?(?:\[\[?|test)\s+(?:!\s+)?(?:-[fresdn]|-z)\s+[\"']?[$~/\w{}.:-]+[\"']?\s*\]?\]?\s*;?\s*(?:then)?\s*$"
 )
@@ -71,6 +82,10 @@ _REFERENCE = re.compile(rf"\\([\"\\$`])|\$(?:\{{({_NAME})\}}|({_NAME}))")
 _FUNCTION = re.compile(r"(?:function\s+)?[\w-]+\s*\(\)\s*\{\s*|function\s+[\w-]+\s*\{\s*")
 _ARM = re.compile(r"\A\(?[^\s()'\"=]+\)\s+")
 _JOINT = re.compile(r";;?|&&|\|\||&(?=\s|\Z)")
+_DOLLAR_QUOTE = re.compile(r"\A\$['\"]|=\$['\"]")
+_LONGEST_VALUE = 50
+_FISH_QUOTED = re.compile(r"""\"(?:[^"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'""", re.DOTALL)
+_CODED = re.compile(r"\\x([0-9a-f]{2})|\\u([0-9a-f]{4})")
 _HERE = re.compile(r"(?<!<)<<-?\s*[\"']?(\w+)[\"']?(?!<)")
 _WORD = re.compile(r"""(?:[^\s'"\\;&|]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+""")
 
@@ -94,18 +109,26 @@ class _Parser:
         self._in_guard = False
 
     def parse(self, text: str) -> Iterator[Line]:
-        number, pending, first, here = 0, "", 0, ""
-        for raw in text.replace("\r\n", "\n").split("\n"):
+        number, pending, first, here, waits_until = 0, "", 0, "", 0
+        lines = text.replace("\r\n", "\n").split("\n")
+        for raw in lines:
             number += 1
             if here:
                 here = "" if raw.strip() == here else here
                 continue
             if not pending:
                 first = number
+                waits_until = min(number + _LONGEST_VALUE, len(lines))
             if raw.endswith("\\") and not raw.endswith("\\\\"):
                 pending += raw[:-1]
                 continue
-            line = _without_comment(pending + raw)
+            joined = pending + raw
+            if number < waits_until and _open_quote(joined, self._shell):
+                pending = joined + "\n"
+                continue
+            if self._shell is Shell.FISH:
+                joined = _FISH_QUOTED.sub(_as_posix, joined)
+            line = _without_comment(joined) if "\n" not in joined else joined.strip()
             pending = ""
             document = _HERE.search(line) if self._shell is not Shell.POWERSHELL else None
             here = document[1] if document else ""
@@ -124,25 +147,29 @@ class _Parser:
             self._in_guard = True
         if line.startswith("esac"):
             self._in_guard = False
-        one_line = _OPENS.match(line) and re.search(r"\b(?:fi|done|esac|end)\s*;?$|;\s*\}$", line)
+        # fish's `case` is a part of `switch` and has no end of its own.
+        opens = _OPENS.match(line) and not (self._shell is Shell.FISH and re.match(r"case\b", line))
+        one_line = opens and _ONE_LINE.search(line)
         if _CLOSES.match(line) and self._blocks:
             self._blocks.pop()
         elif re.match(r"(?:else|elif)\b", line) and self._blocks:
             self._blocks[-1] = True
-        elif _OPENS.match(line) and not one_line:
+        elif opens and not one_line:
             self._blocks.append(not (_BENIGN.match(line) or _INTERACTIVE.search(line)))
             return
         for command, judged in _commands(line, in_line_block=bool(one_line)):
             self._command(number, command, conditional=any(self._blocks) or not judged)
             yield
 
-    def _add(self, number: int, does: Set | Export | Include | Stop, *, conditional: bool) -> None:
+    def _add(self, number: int, does: Does, *, conditional: bool) -> None:
         self._lines.append(Line(number, does, conditional))
         if isinstance(does, Set) and does.value is not None and not conditional:
             self._known[does.name] = does.value
 
     def _command(self, number: int, command: str, *, conditional: bool) -> None:
         words = _WORD.findall(command)
+        if self._shell is Shell.FISH and words and words[0] in {"and", "or", "not"}:
+            words, conditional = words[1:], True
         if not words:
             return
         match self._shell:
@@ -155,7 +182,7 @@ class _Parser:
         for does in found:
             self._add(number, does, conditional=conditional)
 
-    def _posix(self, words: list[str]) -> list[Set | Export | Include | Stop]:
+    def _posix(self, words: list[str]) -> list[Does]:
         if words[0] in {".", "source"} and len(words) > 1:
             path = self._expanded(words[1])
             return [Include(path)] if path else []
@@ -164,6 +191,8 @@ class _Parser:
             return []
         if words[0] == "setenv" and len(words) > 2:
             return [self._set(words[1], words[2], exported=True)]
+        if words[0] == "unset":
+            return [Unset(word) for word in words[1:] if re.fullmatch(_NAME, word)]
         exported = self._all_exported
         names = words
         if words[0] in {"export", "declare", "typeset", "readonly", "local"}:
@@ -175,7 +204,7 @@ class _Parser:
         elif not all(re.match(rf"{_NAME}\+?=", word) for word in words):
             # `NAME=value program` sets it for that program alone.
             return []
-        found: list[Set | Export | Include | Stop] = []
+        found: list[Does] = []
         for word in names:
             match = re.match(rf"({_NAME})(\+?)=(.*)\Z", word, re.DOTALL)
             if match:
@@ -185,7 +214,7 @@ class _Parser:
                 found.append(Export(word))
         return found
 
-    def _fish(self, words: list[str]) -> list[Set | Export | Include | Stop]:
+    def _fish(self, words: list[str]) -> list[Does]:
         if words[0] in {"source", "."} and len(words) > 1:
             path = self._expanded(words[1])
             return [Include(path)] if path else []
@@ -193,17 +222,25 @@ class _Parser:
             return [self._set(words[1], words[2], exported=True)]
         if words[0] == "export":
             return self._posix(words)
+        if words[0] == "SETUVAR":
+            return _universal(words)
         if words[0] != "set":
             return []
         flags = [word for word in words[1:] if word.startswith("-")]
         rest = [word for word in words[1:] if not word.startswith("-")]
         short = "".join(flag for flag in flags if not flag.startswith("--"))
-        if "e" in short or "--erase" in flags or "q" in short or len(rest) < 2:
+        if "e" in short or "--erase" in flags:
+            return [Unset(name) for name in rest]
+        if "q" in short or "--query" in flags or len(rest) < 2:
             return []
         exported = "x" in short or "--export" in flags
-        return [self._set(rest[0], ":".join(rest[1:]), exported=exported)]
+        # A list leaves fish with colons where its name says that it is a path, else with spaces.
+        text = (":" if rest[0].endswith("PATH") else " ").join(rest[1:])
+        if set(short) & {"a", "p"} or set(flags) & {"--append", "--prepend"}:
+            return [Set(rest[0], None, exported, own=True)]
+        return [self._set(rest[0], text, exported=exported)]
 
-    def _powershell(self, command: str) -> list[Set | Export | Include | Stop]:
+    def _powershell(self, command: str) -> list[Does]:
         match = re.match(rf"\$env:({_NAME})\s*\+?=\s*(.*?)\s*\Z", command, re.IGNORECASE)
         if match is None:
             match = re.match(
@@ -227,6 +264,8 @@ class _Parser:
     def _expanded(self, text: str) -> str | None:
         """The value with quotes removed and known variables filled in; None where the shell is needed."""
         out: list[str] = []
+        if _DOLLAR_QUOTE.search(text):
+            return None
         for piece in re.findall(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\.|[^'"\\]+""", text, re.DOTALL):
             if piece.startswith("'"):
                 out.append(piece[1:-1])
@@ -250,6 +289,45 @@ class _Parser:
     def _value(self, match: re.Match[str]) -> str:
         name = match[2] or match[3]
         return self._known.get(name, f"${name}") if name else match[1]
+
+
+def _as_posix(match: re.Match[str]) -> str:
+    """Fish's single quotes, in which a backslash shields a quote, as sh would have them."""
+    text = match[0]
+    if text.startswith('"') or "\\" not in text:
+        return text
+    body = re.sub(r"\\(['\\])", r"\1", text[1:-1])
+    return "'" + body.replace("'", "'\\''") + "'"
+
+
+def _universal(words: list[str]) -> list[Does]:
+    """A line of fish_variables, in which `set -U` is kept, with everything but plain letters coded."""
+    name, colon, coded = words[-1].partition(":")
+    if not colon:
+        return []
+    text = _CODED.sub(lambda match: chr(int(match[1] or match[2], 16)), coded)
+    joint = ":" if name.endswith("PATH") else " "
+    return [Set(name, text.replace("\x1d", "").replace("\x1e", joint), exported="--export" in words)]
+
+
+def _open_quote(text: str, shell: Shell) -> bool:
+    """Whether a quote is still open at the end; an apostrophe in a comment opens none."""
+    quote, index = "", 0
+    while index < len(text):
+        char = text[index]
+        if char == "\\" and shell is not Shell.POWERSHELL and (quote != "'" or shell is Shell.FISH):
+            index += 2
+            continue
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            quote = char
+        elif char == "#" and (index == 0 or text[index - 1] in " \t;\n"):
+            end = text.find("\n", index)
+            index = len(text) if end < 0 else end
+            continue
+        index += 1
+    return bool(quote)
 
 
 def _without_comment(line: str) -> str:

@@ -7,7 +7,7 @@ how is in `shell_files`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modgate.client.machine.shell_files import (
@@ -22,7 +22,7 @@ from modgate.client.machine.shell_files import (
     terminal_session,
     with_block,
 )
-from modgate.client.machine.shell_syntax import Export, Include, Set, Stop, parse_file
+from modgate.client.machine.shell_syntax import Export, Include, Set, Stop, Unset, parse_file
 from modgate.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -112,8 +112,9 @@ class Reading:
 def read_session(host: Host, shell: Shell, session: Session) -> Reading:
     """What this shell reads when it is started like this."""
     reader = _Reader(host, shell, session)
-    for path in profile_files(host, shell, session):
-        reader.read(path)
+    # A .zshenv may set ZDOTDIR, which moves the files after it and changes nothing in their number.
+    for place in range(len(reader.files())):
+        reader.read(reader.files()[place])
     return reader.reading()
 
 
@@ -138,6 +139,10 @@ class _Reader:
         self._exported: set[str] = set()
         self._stopped: list[tuple[str, int]] = []
         self._problems: list[str] = []
+
+    def files(self) -> tuple[PurePath, ...]:
+        """What the session reads, as far as that is known by now."""
+        return profile_files(self._host, self._shell, self._session, folder=self._known.get("ZDOTDIR", ""))
 
     def reading(self) -> Reading:
         return Reading(
@@ -166,6 +171,8 @@ class _Reader:
                     self._set(Assignment(name, value, str(path), line.number, exported, own, not certain))
                 case Export(name, exported):
                     (self._exported.add if exported else self._exported.discard)(name)
+                case Unset(name):
+                    self._unset(name, certain=certain)
                 case Include(text) if follow:
                     self.read(self._host.path(text), depth + 1, conditional=not certain)
                 case Stop():
@@ -187,6 +194,16 @@ class _Reader:
         for name in names:
             if name.endswith(".sh"):
                 self.read(folder / name, depth + 1)
+
+    def _unset(self, name: str, *, certain: bool) -> None:
+        """What was set before is gone, or may be."""
+        kept = [one for one in self._assignments if one.name != name]
+        if certain:
+            self._exported.discard(name)
+            self._known.pop(name, None)
+        else:
+            kept = [replace(one, conditional=True) if one.name == name else one for one in self._assignments]
+        self._assignments = kept
 
     def _set(self, one: Assignment) -> None:
         self._assignments.append(one)
