@@ -107,7 +107,8 @@ def endpoints(scene: Scene) -> tuple[Endpoint, ...]:
             base = entry.url.rstrip("/")
             info = f"{base}/{asked_info}" if asked_info else ""
             _add(found, way, base, f"{base}/{asked_list}", info, database=False)
-    if scene.sumdb is not None and any(entry.kind is not EntryKind.OFF for entry in scene.chain):
+    forbidden = bool(scene.chain) and all(entry.kind is EntryKind.OFF for entry in scene.chain)
+    if scene.sumdb is not None and not forbidden:
         base = scene.sumdb[1].rstrip("/")
         _add(found, way, base, f"{base}/latest", "", database=True)
     return tuple(found.values())

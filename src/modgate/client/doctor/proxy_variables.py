@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECK"]
 
+_LIKELY = 0.75
+"""That go should have used it is what its being there suggests; nobody has tried it."""
+
 _NAMES = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
 
 
@@ -44,11 +47,11 @@ async def _run(scene: Scene) -> Result:
     name, plain = variable(environ, "http_proxy")
     if plain and not variable(environ, "https_proxy")[1]:
         alone = {"variable": name, "proxy": safe(plain)}
-        findings.append(Finding(proxy.HTTP_ALONE, alone, impact=Impact.RISK, subject=name))
+        findings.append(Finding(proxy.HTTP_ALONE, alone, Impact.RISK, _LIKELY, subject=name))
     only = environ.get("ALL_PROXY") or environ.get("all_proxy")
     if only and not any(environ.get(name) or environ.get(name.lower()) for name in _NAMES[:2]):
         values = {"value": safe(only)}
-        findings.append(Finding(proxy.ALL_PROXY_IGNORED, values, impact=Impact.RISK, subject="ALL_PROXY"))
+        findings.append(Finding(proxy.ALL_PROXY_IGNORED, values, Impact.RISK, _LIKELY, subject="ALL_PROXY"))
     return Result(findings=tuple(findings), facts=tuple(facts))
 
 

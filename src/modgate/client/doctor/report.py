@@ -87,7 +87,7 @@ def check_lines(
             yield from _proofs(finding, marks, say, 8)
     if verbose:
         for fact in done.result.facts:
-            yield _indented(Text(f"{marks.bullet} {clean(say(fact))}", style="dim"), 4)
+            yield _hanging(Text(marks.bullet, style="dim"), Text(clean(say(fact)), style="dim"), 4)
         for drawing in drawings(done.result.data, unicode=marks.unicode):
             yield _indented(drawing, 4)
 
@@ -112,11 +112,11 @@ def _root(root: Finding, marks: Marks, say: Say) -> Iterator[RenderableType]:
     else:
         heading = "doctor.verdict.sure" if root.confidence >= SURE else "doctor.verdict.probable"
     yield Text()
-    title = Text.assemble(marks.mark(root.shown_severity.value), " ", (say(Message(heading)), "bold"), " ")
-    title.append(clean(say(root.message("title"))), style="bold")
-    if about := _about(root):
-        title.append(f" ({about})", style="bold")
-    yield title
+    about = _about(root)
+    said = say(Message(heading))
+    blank = "" if said.endswith("：") else " "
+    title = f"{said}{blank}{clean(say(root.message('title')))}" + (f" ({about})" if about else "")
+    yield _hanging(marks.mark(root.shown_severity.value), Text(title, style="bold"), 0)
     yield _indented(Text(clean(say(root.message("text")))), 2)
     if root.evidence:
         yield Text()
@@ -177,14 +177,12 @@ def _identity(finding: Finding, say: Say) -> str:
 def _finding_line(
     finding: Finding, marks: Marks, say: Say, *, indent: int = 4, style: str = ""
 ) -> RenderableType:
-    line = Text(style=style)
-    line.append_text(marks.mark(finding.shown_severity.value))
-    line.append(f" {clean(say(finding.message('title')))}")
+    line = Text(clean(say(finding.message("title"))), style=style)
     about = _about(finding)
     if about:
         line.append(f": {about}")
     line.append(f"  {finding.cause.id}", style="dim")
-    return _indented(line, indent)
+    return _hanging(marks.mark(finding.shown_severity.value), line, indent)
 
 
 def _about(finding: Finding) -> str:
@@ -199,7 +197,7 @@ def _about(finding: Finding) -> str:
 
 def _proofs(finding: Finding, marks: Marks, say: Say, indent: int) -> Iterator[RenderableType]:
     for proof in finding.evidence:
-        yield _indented(Text(f"{marks.bullet} {_proof(proof, say)}"), indent)
+        yield _hanging(Text(marks.bullet), Text(_proof(proof, say)), indent)
 
 
 def _proof(proof: Evidence, say: Say) -> str:
@@ -221,18 +219,39 @@ def _kind(done: Done, findings: list[Finding]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Indented:
-    """Something moved to the right, its lines without blanks at their end."""
+    """Something moved to the right, behind a mark where there is one; no line ends in blanks."""
 
     what: RenderableType
     columns: int
+    mark: Text | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        narrower = options.update(width=max(20, options.max_width - self.columns), height=None)
-        for line in console.render_lines(self.what, narrower, pad=False):
-            yield Segment(" " * self.columns)
-            yield from line
+        inner = self.columns + (self.mark.cell_len + 1 if self.mark is not None else 0)
+        narrower = options.update(width=max(20, options.max_width - inner), height=None)
+        for number, line in enumerate(console.render_lines(self.what, narrower, pad=False)):
+            if number == 0 and self.mark is not None:
+                yield Segment(" " * self.columns)
+                yield from console.render(Text(f"{self.mark.plain} ", style=self.mark.style, end=""))
+            else:
+                yield Segment(" " * inner)
+            yield from _without_end(line)
             yield Segment.line()
 
 
 def _indented(what: RenderableType, columns: int) -> RenderableType:
     return _Indented(what, columns)
+
+
+def _hanging(mark: Text, what: RenderableType, columns: int) -> RenderableType:
+    """A point of a list: what does not fit in its first line goes on below its text, not below its mark."""
+    return _Indented(what, columns, mark)
+
+
+def _without_end(line: list[Segment]) -> list[Segment]:
+    """The line without the blank at which it was broken."""
+    kept = list(line)
+    while kept and not kept[-1].text.strip(" "):
+        kept.pop()
+    if kept:
+        kept[-1] = Segment(kept[-1].text.rstrip(" "), kept[-1].style, kept[-1].control)
+    return kept
