@@ -82,6 +82,11 @@ class Kept:
                 return False
             self._files[file] = new
             return True
+        try:
+            private_folder(self._folder)
+        except Unavailable as error:
+            self._give_up(error.what)
+            return await self.swap(file, old, new)
         for _ in range(_TRIES):
             try:
                 return await asyncio.to_thread(self._swap, self._folder, file, old, new)
@@ -137,18 +142,13 @@ class KeptOps:
         self._name = name
         self._remote = remote
         self._kept = kept
-        self._shared = Shared(self._get)
+        self._shared = Shared(remote.get)
         self._lock = asyncio.Lock()
-        self.requests = 0
         self.alarms: list[str] = []
-
-    async def _get(self, path: str) -> bytes:
-        self.requests += 1
-        return await self._remote.get(path)
 
     async def read_remote(self, path: str) -> bytes:
         """As Ops says."""
-        return await self._get(path)
+        return await self._remote.get(path)
 
     async def read_remote_many(self, paths: Sequence[str]) -> list[bytes | ModgateError]:
         """As Ops says; what was proved meanwhile is not asked for again."""

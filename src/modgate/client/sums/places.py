@@ -82,7 +82,7 @@ def _of_folder(host: Host, folder: PurePath, word: str, *, given: bool) -> list[
         names.append("go.work.sum")
     if not names and not given and folder != folder.parent:
         # As go does: the module one is in may begin further up.
-        return _of_folder(host, folder.parent, _joined("..", word), given=given)
+        return _of_folder(host, folder.parent, f"../{word}" if word != "." else "..", given=given)
     if not names:
         raise Invalid(
             "there is no go.sum", where=word, next_step="Name a go.sum, or a folder with a go.mod or go.work."
@@ -91,7 +91,8 @@ def _of_folder(host: Host, folder: PurePath, word: str, *, given: bool) -> list[
 
 
 def _joined(folder: str, name: str) -> str:
-    return name if folder in {".", ""} else f"{folder.rstrip('/')}/{name.removeprefix('./')}"
+    below, name = folder.rstrip("/").removeprefix("./"), name.removeprefix("./")
+    return name if below in {"", "."} else f"{below}/{name}"
 
 
 def _uses(data: bytes, name: str) -> list[str]:

@@ -90,7 +90,7 @@ async def run_audit(
             await ops.close()
         await ways.close()
     report.alarms += [alarm for alarm in (ops.alarms if ops else []) if alarm not in report.alarms]
-    report.asked = (ops.requests if ops else 0) + (advisor.requests if advisor else 0)
+    report.asked = ways.requests
     problem = seen.write() or kept.problem
     if problem:
         report.notes.append(Message("sums.note.kept", {"why": problem}))

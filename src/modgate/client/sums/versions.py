@@ -51,7 +51,6 @@ class Advisor:
         self._patience = Patience()
         self._modules: dict[str, _Module] = {}
         self._times: dict[str, str] = {}
-        self.requests = 0
 
     async def ask(self, versions: Iterable[tuple[str, str]], progress: Callable[[], None]) -> None:
         """Have the facts of these versions."""
@@ -93,7 +92,6 @@ class Advisor:
     async def _fetch(self, kind: Kind, path: str, version: str = "") -> bytes:
         if self._patience.spent:
             raise Absent(f"not asked: {self._patience.words}")
-        self.requests += 1
         try:
             answer = await self._source.fetch(_ASKER, protocol.checked(kind, path, version))
         except ModgateError as error:

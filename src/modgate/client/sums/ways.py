@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from modgate.gomod.proxylist import ProxyEntry
-    from modgate.model import Context, Upstream
+    from modgate.model import Context, Upstream, UpstreamStream
     from modgate.sumdb.spec import Spec
 
 __all__ = ["FolderMirror", "NotInMirror", "OffLine", "Ways", "ways_to"]
@@ -45,6 +45,33 @@ class FolderMirror(FileUpstream):
             raise NotInMirror("the folder holds no record of it", where=error.where) from error
 
 
+class _Counted:
+    """An upstream (`model.Upstream`) whose requests are counted."""
+
+    def __init__(self, upstream: Upstream, count: Callable[[], None]) -> None:
+        self._upstream = upstream
+        self._count = count
+        self.name = upstream.name
+
+    async def get(self, ctx: Context, path: str, *, limit: int) -> bytes:
+        self._count()
+        return await self._upstream.get(ctx, path, limit=limit)
+
+    async def open(self, ctx: Context, path: str) -> UpstreamStream:
+        self._count()
+        return await self._upstream.open(ctx, path)
+
+    async def head(self, ctx: Context, path: str) -> int | None:
+        self._count()
+        return await self._upstream.head(ctx, path)
+
+    async def ready(self) -> None:
+        await self._upstream.ready()
+
+    async def close(self) -> None:
+        await self._upstream.close()
+
+
 class Ways:
     """The upstreams of one run: each address once, counted, closed together."""
 
@@ -52,6 +79,7 @@ class Ways:
         self._build = build
         self._offline = offline
         self._made: dict[str, Upstream] = {}
+        self.requests = 0
 
     def upstream(self, url: str) -> Upstream | None:
         """The upstream at an address; None where it may not be asked."""
@@ -61,8 +89,11 @@ class Ways:
             elif self._offline:
                 return None
             else:
-                self._made[url] = self._build(url)
+                self._made[url] = _Counted(self._build(url), self._count)
         return self._made[url]
+
+    def _count(self) -> None:
+        self.requests += 1
 
     def proxies(self, entries: Sequence[ProxyEntry]) -> list[tuple[Upstream, bool]]:
         """The proxies of a chain that may be asked, each with whether any error moves on."""
