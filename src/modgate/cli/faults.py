@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modgate.cli.options import run_app
-from modgate.cli.speech import AsJson, Lang, catalogue, console, print_json, text
+from modgate.cli.speech import Lang, catalogue, console, print_json, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ def faults(
         float | None, typer.Option("--for", metavar="SECONDS", min=0, help=text("faults.help.seconds"))
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help=text("faults.help.list"))] = False,
-    as_json: AsJson = False,
+    as_json: Annotated[bool, typer.Option("--json", help=text("faults.help.json"))] = False,
     lang: Lang = None,
 ) -> None:
     """Serve faults until interrupted."""

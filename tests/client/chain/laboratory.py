@@ -59,11 +59,20 @@ class Case:
 
 @dataclass(slots=True)
 class Outcome:
-    """How a run of many cases went."""
+    """How a run went. A pair is a fault with the separator behind it, by its place and the chain's length."""
 
     cases: int = 0
     pairs: set[tuple[int, int, str, str]] = field(default_factory=set)
     differences: list[str] = field(default_factory=list)
+
+    @property
+    def figure(self) -> str:
+        return f"pairs {len(self.pairs)}, chains {self.cases}, differences {len(self.differences)}"
+
+    def add(self, other: Outcome) -> None:
+        self.cases += other.cases
+        self.pairs |= other.pairs
+        self.differences += other.differences
 
 
 async def run_all(go: str, cases: Sequence[Case], *, workers: int = 2, patience: float = 20.0) -> Outcome:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import pytest
 
 from modgate.client.faults.kinds import FAULTS, Means
-from tests.client.chain.laboratory import Case, run_all
+from tests.client.chain.laboratory import Case, Outcome, run_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.timeout(900)
 """Thousands of runs of go: on a busy machine they take their time."""
@@ -34,9 +38,19 @@ KINDS = (
 """One of each way to fail."""
 
 
+TOTAL = Outcome()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _figure() -> Iterator[None]:
+    yield
+    print(f"\n{TOTAL.figure}")
+
+
 async def _agree(go: str, cases: list[Case]) -> None:
     outcome = await run_all(go, cases)
-    print(f"{outcome.cases} chains, {len(outcome.pairs)} pairs, {len(outcome.differences)} differences")
+    print(outcome.figure)
+    TOTAL.add(outcome)
     assert not outcome.differences, "\n".join(outcome.differences[:20])
 
 

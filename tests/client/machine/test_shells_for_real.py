@@ -176,8 +176,10 @@ FISH = (
     "for x in a b; set -gx GOPROXY $x; end\nset -gx GOSUMDB off\n",
     "while false\n  set -gx GOPROXY a\nend\nset -gx GOSUMDB off\n",
     "if false\n  set -gx GOPROXY a\nelse\n  set -gx GOPROXY b\nend\n",
-    "switch x\n  case y\n    set -gx GOPROXY a\n  case '*'\n    set -gx GOPROXY b\nend\n"
-    "set -gx GOSUMDB off\n",
+    (
+        "switch x\n  case y\n    set -gx GOPROXY a\n  case '*'\n    set -gx GOPROXY b\nend\n"
+        "set -gx GOSUMDB off\n"
+    ),
     "function f\n  set -gx GOPROXY a\nend\n",
     "begin\n  set -gx GOPROXY a\nend\nset -gx GOSUMDB off\n",
     "begin; set -lx GOPROXY a; end\n",

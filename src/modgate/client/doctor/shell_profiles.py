@@ -8,6 +8,7 @@ exported from the beginning, so a PATH line without `export` is right and is nev
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,7 +127,7 @@ def _exporting(scene: Scene, one: Assignment) -> Repair | None:
         before = scene.host.read(scene.host.path(one.file))
     except Unavailable:
         return None
-    if before is None or one.file.endswith((".fish", ".ps1")):
+    if before is None or one.file.endswith((".fish", ".ps1", "fish_variables")):
         return None
     lines = before.split(b"\n")
     match = re.match(rb"\s*(?=%s=)" % one.name.encode(), lines[one.line - 1])
@@ -142,8 +143,8 @@ def _path_twice(reading: Reading) -> Iterator[Finding]:
         if one.value is None or one.conditional:
             continue
         folders = [folder for folder in one.value.split(":") if folder and folder != "$PATH"]
-        for folder in folders:
-            if folders.count(folder) > 1 and folder not in told:
+        for folder, times in Counter(folders).items():
+            if times > 1 and folder not in told:
                 told.add(folder)
                 values = {"folder": folder, "file": one.place}
                 yield Finding(causes.PATH_TWICE, values, impact=Impact.NOTE, subject="PATH")
