@@ -21,7 +21,6 @@ from tests.lab import (
     faults_network,
     health,
     health_combined,
-    health_more,
     health_unusual,
     island,
 )
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["ROWS", "Judged", "figure", "judge", "play_all", "summary", "with_go"]
 
 assert all((faults_answers, faults_combined, faults_more, faults_network))
-assert all((health, health_combined, health_more, health_unusual, island))
+assert all((health, health_combined, health_unusual, island))
 ROWS = frozenset(range(1, 26))
 REPOSITORY = Path(__file__).parents[2]
 _AT_ONCE = 4

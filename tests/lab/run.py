@@ -22,7 +22,6 @@ from tests.lab import (
     faults_network,
     health,
     health_combined,
-    health_more,
     health_unusual,
     island,
 )
@@ -30,7 +29,7 @@ from tests.lab.internet import Internet
 from tests.lab.stages import STAGES
 
 assert all((faults_answers, faults_combined, faults_more, faults_network))
-assert all((health, health_combined, health_more, health_unusual, island))
+assert all((health, health_combined, health_unusual, island))
 _MOST_SECONDS = 40.0
 
 

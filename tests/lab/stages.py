@@ -49,7 +49,7 @@ class Stage:
         return self.bend.__module__.rpartition(".")[2] in {
             "faults_combined",
             "faults_more",
-            "health_more",
+            "health_combined",
             "health_unusual",
             "island",
         }
