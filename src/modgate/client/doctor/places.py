@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -45,6 +46,7 @@ class Place:
         return self.meets(base) and (not self.path or not base.path or _below(self.path, base.path))
 
 
+@lru_cache(maxsize=8192)
 def place_of(text: str) -> Place | None:
     """The place that a URL, `host:port` or a host names; None for any other text, as a module's path."""
     text = text.strip()

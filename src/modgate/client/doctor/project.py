@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from modgate.errors import Invalid, Unavailable
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from modgate.gomod.modfile import GoMod
 
 __all__ = ["Project", "find_project", "newer", "wanted_go"]
+
+_LONGEST = 512 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,17 @@ def find_project(host: Host) -> Project | None:
         data = host.read(folder / "go.mod") if folder is not None else None
         if folder is None or data is None:
             return None
-        return Project(folder, parse_lax(data), workspace)
+        return Project(folder, _parsed(data), workspace)
     except (Unavailable, Invalid):
         return None
+
+
+@lru_cache(maxsize=4)
+def _parsed(data: bytes) -> GoMod:
+    """Several checks ask for it. Raises Invalid, also for what is longer than a person's go.mod ever was."""
+    if len(data) > _LONGEST:
+        raise Invalid("this go.mod is too long to be looked at")
+    return parse_lax(data)
 
 
 def wanted_go(project: Project) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 import tempfile
 from dataclasses import dataclass
@@ -39,6 +40,14 @@ _MOST_HEAD = 1 << 16
 _PATIENCE = 30.0
 _TLS_RECORD = b"\x16"
 _HTTP_TO_TLS = b"HTTP/1.0 400 Bad Request\r\n\r\nThis port speaks plain HTTP.\n"
+_NOT_OURS = (
+    b"HTTP/1.1 421 Misdirected Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+    b"modgate drill: this server answers to 127.0.0.1 and localhost\n"
+)
+_HOST = re.compile(rb"(?i)host[ \t]*:")
+_HERE = re.compile(
+    rb"(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\]|[a-z0-9.-]+\.modgate\.invalid)?(?::[0-9]+)?"
+)
 _BAD_HEAD = (asyncio.IncompleteReadError, asyncio.LimitOverrunError)
 
 
@@ -256,6 +265,10 @@ class FaultServer:
 
     async def _answer(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         method, _, rest = head.split(b"\r\n", 1)[0].decode("latin-1").partition(" ")
+        if not _is_ours(head):
+            writer.write(_NOT_OURS)
+            await writer.drain()
+            return
         target = rest.partition(" ")[0]
         tag, spec, path = self._parsed(target.partition("?")[0])
         endpoint = endpoint_of(path)
@@ -298,6 +311,15 @@ class FaultServer:
         """Which request for this target it is, from 1."""
         self._counts[target] = self._counts.get(target, 0) + 1
         return self._counts[target]
+
+
+def _is_ours(head: bytes) -> bool:
+    """Whether the request names this machine.
+
+    A page whose name was bent to 127.0.0.1 names itself; it is not to read what an upstream gives a person.
+    """
+    hosts = [line.partition(b":")[2].strip().lower() for line in head.split(b"\r\n")[1:] if _HOST.match(line)]
+    return all(_HERE.fullmatch(host) for host in hosts)
 
 
 def _module_of(path: str) -> str:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["Editor", "EditorScope", "EditorSetting", "EditorValue", "SettingsFile"]
 
 ALL_PROFILES = "workbench.settings.applyToAllProfiles"
+# A person writes neither; whoever looks for a minute at what no person wrote helps nobody.
+_LONGEST = 2 << 20
+_MOST_MEMBERS = 500
 _APPLICATION = ("http.", "security.workspace.trust.", "workbench.settings.applyToAllProfiles")
 
 
@@ -129,7 +132,7 @@ class Editor:
             whole = file.value(key)
             if whole is not None and not isinstance(whole.value, dict):
                 break
-            for name in file.names(key):
+            for name in file.names(key)[:_MOST_MEMBERS]:
                 value = file.value(key, name)
                 if value is None:
                     continue
@@ -183,6 +186,8 @@ def settings_file(
         return SettingsFile(scope, path, flaw=Flaw.UNREADABLE)
     if source is None:
         return None
+    if len(source) > _LONGEST:
+        return SettingsFile(scope, path, flaw=Flaw.UNREADABLE)
     try:
         document = parse(source)
     except Malformed as error:

@@ -141,6 +141,9 @@ class Trust:
 
 def _load(context: ssl.SSLContext, file: str) -> bool:
     try:
+        # OpenSSL would wait for a pipe that nobody writes to.
+        if not Path(file).is_file():
+            return False
         context.load_verify_locations(cafile=file)
     except (OSError, ssl.SSLError):
         return False

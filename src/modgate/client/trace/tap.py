@@ -198,8 +198,9 @@ class Tap:
         with contextlib.suppress(*ended):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                target = head.split(b" ", 2)[1].decode("latin-1")
-                if not await self._one(target, writer):
+                method, _, rest = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
+                # go asks with GET alone; what else came might bring a body that looks like a request.
+                if method != "GET" or not await self._one(rest.partition(" ")[0], writer):
                     break
         with contextlib.suppress(ConnectionError):
             writer.close()
@@ -209,10 +210,12 @@ class Tap:
         """Answer one request; whether the connection can be used for another."""
         secret, _, rest = target.lstrip("/").partition("/")
         number, _, path = rest.partition("/")
-        if not secrets.compare_digest(secret.encode(), self._secret.encode()) or not number.isdecimal():
+        index = next((place for place in range(len(self._entries)) if str(place) == number), None)
+        known = secrets.compare_digest(secret.encode(), self._secret.encode())
+        if not known or index is None or not self._taps(self._entries[index]):
             return await _whole(writer, 404, b"")
-        base = self._entries[int(number)].url
-        tapped = Tapped(redacted(f"{base}/{path}"), int(number), self._clock())
+        base = self._entries[index].url
+        tapped = Tapped(redacted(f"{base}/{path}"), index, self._clock())
         self.seen.append(tapped)
         self._changed(tapped)
         try:
