@@ -1,4 +1,8 @@
-"""The layers as computed against the real `go env`, over generated variables and files."""
+"""The layers as computed against the real `go env`, over generated variables and files.
+
+What `go env -changed` prints is compared as well: a variable that go calls changed is one that explain
+marks.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from modgate.client.explain.changed import changed_variables
+from modgate.client.explain.seen import SeenHost
 from modgate.client.machine.goenv import read_go_settings
 from modgate.client.machine.golayers import COMPUTED, KNOWN
 from modgate.client.machine.local import LocalHost
@@ -19,6 +25,8 @@ if TYPE_CHECKING:
     from modgate.client.machine.settings import GoSettings
 
 NAMES = (
+    *("GODEBUG", "GOARCH", "GOAMD64", "GOARM64", "GOFIPS140", "GOEXPERIMENT", "CC", "AR", "PKG_CONFIG"),
+    *("CGO_ENABLED", "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_LDFLAGS", "GCCGO"),
     *("GOPROXY", "GOSUMDB", "GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOINSECURE", "GOFLAGS", "GOAUTH"),
     *("GOMODCACHE", "GOPATH", "GOCACHE", "GOBIN", "GOTMPDIR", "GOVCS", "GO111MODULE", "GOTOOLCHAIN"),
 )
@@ -44,8 +52,26 @@ VALUES = {
     "GOTMPDIR": ["/tmp", ""],
     "GOVCS": ["*:all", "public:git|hg"],
     "GO111MODULE": ["on", "auto"],
+    "GODEBUG": ["http2client=0"],
+    "GOARCH": ["amd64", "arm64"],
+    "GOAMD64": ["v1", "v3"],
+    "GOARM64": ["v8.0", "v9.0"],
+    "GOFIPS140": ["off", "latest"],
+    "GOEXPERIMENT": ["nodwarf5"],
+    "CC": ["gcc", "clang -v", "no-such-compiler"],
+    "AR": ["ar", "llvm-ar"],
+    "PKG_CONFIG": ["pkg-config", "pkgconf", "pkg-config --static"],
+    "CGO_ENABLED": ["0", "1", "2"],
+    "CGO_CFLAGS": ["-O2 -g", " -O2  -g ", "-g -O2", "-O0"],
+    "CGO_CPPFLAGS": ["-DX", " "],
+    "CGO_LDFLAGS": ["-O2 -g", "-L/x"],
+    "GCCGO": ["gccgo", "gccgo-14"],
     "GOTOOLCHAIN": ["local", "auto", "path"],
 }
+STRICT = ("GO111MODULE", "GOPATH", "CGO_", "GOEXPERIMENT", "GOARCH", "GOAMD64", "GOARM64", "GOFIPS140")
+OFTEN = frozenset(name for name in NAMES if name.startswith("GO") and name not in NAMES[:6])
+FILED = (*NAMES, *sorted(OFTEN))
+CHEAP = tuple(name for name in KNOWN if not name.startswith("CGO_") and name != "PKG_CONFIG")
 BROKEN_LINES = ["# a comment", "", "nonsense", " GOPROXY=https://lead.test", "goproxy=https://lower.test"]
 BROKEN_LINES += [
     "export GOPROXY=https://export.test",
@@ -65,7 +91,7 @@ def _case(made: random.Random) -> tuple[dict[str, str], bytes | None, bytes | No
     """(OS variables, GOENV file, go.env file, how the GOENV file is named)."""
     environ: dict[str, str] = {}
     for name in NAMES:
-        if name != "GOTOOLCHAIN" and made.random() < 0.3:
+        if name != "GOTOOLCHAIN" and made.random() < (0.3 if name in OFTEN else 0.08):
             environ[name] = made.choice(["", *VALUES[name]])
     goenv = _file(made) if made.random() < 0.85 else None
     go_env = _file(made, ours=False) if made.random() < 0.4 else None
@@ -78,11 +104,11 @@ def _file(made: random.Random, *, ours: bool = True) -> bytes:
         if made.random() < 0.3:
             lines.append(made.choice(BROKEN_LINES))
             continue
-        name = made.choice([name for name in NAMES if ours or name != "GO111MODULE"])
+        name = made.choice([name for name in FILED if ours or name != "GO111MODULE"])
         lines.append(f"{name}={made.choice(['', *VALUES[name]])}")
     ending = "\n"
-    # go fails outright on `on\r`, which is not what is compared here.
-    if made.random() < 0.3 and not any(line.startswith(("GO111MODULE", "GOPATH")) for line in lines):
+    # go fails outright on `on\r` and the like, which is not what is compared here.
+    if made.random() < 0.3 and not any(line.startswith(STRICT) for line in lines):
         ending = "\r\n"
     data = ending.join(lines).encode()
     if made.random() < 0.7:
@@ -105,6 +131,26 @@ def _differences(settings: GoSettings, told: dict[str, str]) -> list[str]:
         if ours != theirs:
             found.append(f"{name}: go {theirs!r}, modgate {ours!r}")
     return found
+
+
+def _go_env(go: str, environ: dict[str, str], folder: Path, *more: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [go, "env", "-json", *more], env=environ, cwd=folder, capture_output=True, check=False
+    )
+
+
+def _not_changed_alike(
+    go: str, environ: dict[str, str], folder: Path, ours: frozenset[str], cheap: tuple[str, ...]
+) -> list[str]:
+    """The names that only one of `go env -changed` and modgate calls changed."""
+    for overlay in ({}, {"GOTOOLCHAIN": "local"}):
+        asked = _go_env(go, {**environ, **overlay}, folder, "-changed", *cheap)
+        if asked.returncode == 0:
+            differing = ours ^ frozenset(json.loads(asked.stdout))
+            # A broken GOTOOLCHAIN stops go: it is left out then.
+            differing -= set(overlay) | (set(KNOWN) - set(cheap) if cheap else set())
+            return [f"-changed: {name}" for name in sorted(differing)]
+    pytest.fail(asked.stderr.decode(errors="replace"))
 
 
 def _collapsed(text: str) -> str:
@@ -140,17 +186,17 @@ async def _run(tmp_path: Path, go_command: str, count: int, seed: int) -> None:
             (fake / "go.env").write_bytes(go_env)
             environ["GOROOT"] = str(fake)
         # GOTOOLCHAIN decides which go answers: the question about it alone is answered by this one.
-        asked = subprocess.run(
-            [go_command, "env", "-json"],
-            env={**environ, "GOTOOLCHAIN": "local"},
-            cwd=tmp_path,
-            capture_output=True,
-            check=False,
-        )
+        local = {**environ, "GOTOOLCHAIN": "local"}
+        asked = _go_env(go_command, local, tmp_path)
+        # Asked for everything, go prepares a build as well, which fails without a build cache.
+        cheap = () if asked.returncode == 0 else CHEAP
+        if cheap:
+            asked = _go_env(go_command, local, tmp_path, *cheap)
         toolchain = subprocess.run(
             [go_command, "env", "GOTOOLCHAIN"], env=environ, cwd=tmp_path, capture_output=True, check=False
         )
-        settings = await read_go_settings(LocalHost(environ, home=home))
+        seen = SeenHost(LocalHost(environ, home=home), environ)
+        settings = await read_go_settings(seen)
         if asked.returncode:
             failed += 1
             assert settings.failure
@@ -159,8 +205,11 @@ async def _run(tmp_path: Path, go_command: str, count: int, seed: int) -> None:
         told["GOTOOLCHAIN"] = toolchain.stdout.decode(errors="replace").removesuffix("\n")
         lines = _differences(settings, told)
         lines += [problem for problem in settings.problems if problem.startswith("go says")]
+        changed = changed_variables(seen, settings, runs_on=seen.runs_on)
+        lines += _not_changed_alike(go_command, environ, tmp_path, changed, cheap)
         if lines:
             wrong.append(f"{variables} {goenv!r} {go_env!r} {place}: {lines}")
+    print(f"combinations {count}, differences {len(wrong)}")
     assert not wrong, f"{len(wrong)} of {count} differ\n" + "\n".join(wrong[:5])
     assert failed < count / 3
 
@@ -172,6 +221,7 @@ async def test_the_layers_agree_with_the_real_go_env(tmp_path: Path, go_command:
 
 @pytest.mark.go
 @pytest.mark.long
+@pytest.mark.timeout(1200)
 async def test_the_layers_agree_with_the_real_go_env_over_a_thousand_cases(
     tmp_path: Path, go_command: str
 ) -> None:

@@ -2,8 +2,8 @@
 
 "Fresh" means what go.env says where it names the variable, else the built-in default; of a name that stands
 twice in go.env the last one is the yardstick, although the first one counts. An empty line in the GOENV file
-turns go.env's value off and still is no change. Source: cmd/go/internal/envcmd MkEnv, ExtraEnvVarsCostly;
-cfg.EnvOrAndChanged; cache.DefaultDir; work/gccgo.go.
+turns go.env's value off and still is no change, and GOPATH as an OS variable never is one. Source:
+cmd/go/internal/envcmd MkEnv, ExtraEnvVarsCostly; cfg.EnvOrAndChanged; cache.DefaultDir; work/gccgo.go.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from modgate.client.machine.golayers import layered
+from modgate.client.machine.golayers import KNOWN, layered
 from modgate.client.machine.host import System
 from modgate.client.machine.settings import Layer
 
@@ -28,7 +28,7 @@ _SET_AT_ALL = frozenset(
     | {"CC", "CXX"}
 )
 _COMPARED = frozenset(
-    {"GOAUTH", "GOCACHE", "GOCACHEPROG", "GOFIPS140", "GOMODCACHE", "GONOPROXY", "GONOSUMDB", "GOPATH"}
+    {"GOAUTH", "GOCACHEPROG", "GOFIPS140", "GOMODCACHE", "GONOPROXY", "GONOSUMDB", "GOPATH"}
     | {"GOPROXY", "GOSUMDB", "GOTOOLCHAIN", "AR"}
 )
 _ARCHITECTURE = {
@@ -68,11 +68,8 @@ _SPACE = re.compile(r"[ \t\r\n]+")
 
 def built_in(system: System, environ: Mapping[str, str], go: GoSettings) -> dict[str, str]:
     """The built-in default of each variable that has one, given the other variables as they are."""
-    bare = {
-        name: text
-        for name, text in environ.items()
-        if not name.startswith("GO") or name in {"GOENV", "GOROOT"}
-    }
+    kept = {"GOENV", "GOROOT"}
+    bare = {name: text for name, text in environ.items() if name not in KNOWN or name in kept}
     nothing: tuple[str, tuple[()]] = ("", ())
     alone = layered(system, bare, nothing, nothing, go.goroot, defaults={})
     others = {name: go[name] for name in ("GOPATH", "GOPRIVATE") if go[name]}
@@ -92,8 +89,13 @@ def changed_variables(host: Host, go: GoSettings, *, runs_on: tuple[str, str]) -
     `runs_on` is the system and architecture of the go command itself (GOHOSTOS, GOHOSTARCH).
     """
     defaults = built_in(host.system, host.environ, go)
+    # go takes an OS variable GOPATH for the default itself.
+    defaults["GOPATH"] = host.environ.get("GOPATH", "") or defaults["GOPATH"]
     found = {name for name in _SET_AT_ALL if go[name]}
     found |= {name for name in _COMPARED if _differs(go.settings.get(name), defaults.get(name, ""))}
+    cache = _stated(go.settings.get("GOCACHE"))
+    if cache and cache != defaults.get("GOCACHE", "off"):
+        found.add("GOCACHE")
     if go["GO111MODULE"] not in {"", "on"}:
         found.add("GO111MODULE")
     if host.environ.get("GOENV", "") not in {"", "off"}:
@@ -118,16 +120,19 @@ def changed_variables(host: Host, go: GoSettings, *, runs_on: tuple[str, str]) -
     return frozenset(found)
 
 
+def _stated(setting: Setting | None) -> str:
+    """What somebody wrote, empty where nobody did."""
+    values = (setting.value, *setting.hidden) if setting else ()
+    return next((value.text for value in values if value.layer is not Layer.BUILT_IN), "")
+
+
 def _differs(setting: Setting | None, default: str) -> bool:
     """cfg.EnvOrAndChanged: an empty value is the default, go.env's value the yardstick where it has one."""
-    if setting is None:
+    stated = _stated(setting)
+    if setting is None or not stated:
         return False
-    values = (setting.value, *setting.hidden)
-    stated = next((value for value in values if value.layer is not Layer.BUILT_IN), None)
-    if stated is None or not stated.text:
-        return False
-    of_goroot = [value.text for value in values if value.layer is Layer.GOROOT]
-    return stated.text != (of_goroot[-1] if of_goroot else default)
+    of_goroot = [value.text for value in (setting.value, *setting.hidden) if value.layer is Layer.GOROOT]
+    return stated != (of_goroot[-1] if of_goroot else default)
 
 
 def _uses_cgo(host: Host, *, native: bool) -> bool:

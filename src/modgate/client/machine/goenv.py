@@ -37,7 +37,8 @@ __all__ = ["read_go_settings"]
 # go prints them after its own treatment (quoting, canonical forms), so they cannot be compared as text.
 _REWRITTEN = frozenset(
     {name for name in KNOWN if name.startswith("CGO_")}
-    | {"CC", "CXX", "GCCGO", "GOEXPERIMENT", "GOTOOLCHAIN", "GOWORK", "FC", "GO_EXTLINK_ENABLED"}
+    | {"CC", "CXX", "FC", "GCCGO", "GOEXPERIMENT", "GOTOOLCHAIN", "GOWORK", "GO_EXTLINK_ENABLED"}
+    | {"PKG_CONFIG"}
 )
 _ASKED = tuple(sorted({*KNOWN, "GOVERSION"} - _REWRITTEN))
 _OF_THE_RELEASE = frozenset(
