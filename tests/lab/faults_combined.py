@@ -306,11 +306,6 @@ def local_proxy_stopped(lab: Internet) -> None:
     lab.machine.settings["GOPROXY"] = f"http://localhost:{PLAIN_PORT},direct"
 
 
-@stage(None, "MG-CFG-026", phase="config")
-def a_flag_that_go_dropped(lab: Internet) -> None:
-    lab.machine.settings["GOFLAGS"] = "-insecure"
-
-
 @stage(6, "MG-TLS-004", phase="tls")
 def fakeip_with_inspection(lab: Internet) -> None:
     """A proxy program answers every name with 198.18.0.0/15 and shows its own certificates."""

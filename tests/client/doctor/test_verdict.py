@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -250,3 +252,27 @@ def test_the_value_of_a_finding_may_be_a_message() -> None:
         vcs.NETRC_BROKEN, {"path": "/n", "why": Message("module.netrc.readable", {"mode": "644"})}
     )
     assert judge([finding, finding], ground()).root is not None
+
+
+def test_a_proxy_that_go_passes_by_is_a_fault_only_where_something_fails_for_the_lack_of_it() -> None:
+    passed_by = found(proxy.HTTP_ALONE, "http_proxy", impact=Impact.RISK, confidence=0.75)
+    assert judge([passed_by], ground("https://a.test")).root is None
+    blocked = found(connect.TIMEOUT, "https://a.test")
+    assert _root(passed_by, blocked, on=ground("https://a.test")) == proxy.HTTP_ALONE.id
+
+
+def test_a_dead_proxy_is_a_note_where_go_needs_none() -> None:
+    dead = found(proxy.UNREACHABLE, "http://127.0.0.1:7890")
+    spared = replace(ground("http://127.0.0.1:3000"), spared=frozenset({0}), sumdb_idle=True)
+    assert judge([dead], spared).root is None
+    assert judge([dead], replace(spared, sumdb_idle=False)).root is not None
+    assert judge([dead], replace(spared, spared=frozenset())).root is not None
+    two = replace(ground("http://127.0.0.1:3000,https://b.test"), spared=frozenset({0}), sumdb_idle=True)
+    assert judge([dead], two).root is None
+    absent = found(headers.CLOSED, "http://127.0.0.1:3000")
+    assert judge([dead, absent], two).root is not None
+
+
+def test_a_proxy_that_speaks_no_tls_explains_its_silence() -> None:
+    plain = found(proxy.NOT_TLS, "https://proxy.test:3128")
+    assert _root(found(proxy.HANGS, "https://proxy.test:3128"), plain) == proxy.NOT_TLS.id

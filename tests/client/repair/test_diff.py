@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from modgate.client.machine.goenv_edit import set_go_variable, with_line
 from modgate.client.machine.host import System
 from modgate.client.machine.recorded import RecordedHost
 from modgate.client.machine.settings import GoSettings, Layer, Setting, Value
 from modgate.client.repair.diff import hidden, unified
-from modgate.client.repair.goenv import set_go_variable, with_line
 from modgate.client.repair.plan import FileEdit
 
 SECRET = "hunter2-hunter2"
@@ -73,9 +73,9 @@ def test_a_file_that_an_os_variable_hides_is_left_alone() -> None:
     )
     repair = set_go_variable(RecordedHost(), go, "GOSUMDB", "x")
     assert repair.edits == ()
-    assert repair.commands == ('export GOSUMDB="x"',)
+    assert repair.commands == ("export GOSUMDB=x",)
     windows = set_go_variable(RecordedHost(System.WINDOWS), go, "GOSUMDB", "x")
-    assert windows.commands == ('setx GOSUMDB "x"',)
+    assert windows.commands == ("$env:GOSUMDB = 'x'",)
 
 
 def test_the_goenv_file_is_made_where_there_is_none() -> None:

@@ -17,7 +17,7 @@ from modgate.client.doctor.module_answers import ask_entry, base_url, is_askable
 from modgate.client.doctor.module_judge import judge_module, notices
 from modgate.client.doctor.origin import ask_origin
 from modgate.client.findings import Finding, Impact
-from modgate.client.repair.goenv import set_go_variable
+from modgate.client.machine.goenv_edit import set_go_variable
 from modgate.gomod.proxylist import EntryKind, redacted
 from modgate.messages import Message
 

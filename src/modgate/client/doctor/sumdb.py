@@ -19,8 +19,8 @@ from modgate.client.doctor.module_answers import ask_entry, base_url, is_askable
 from modgate.client.doctor.module_judge import looks_like_html
 from modgate.client.doctor.sumdb_way import chosen_way, reach_all, read_head, read_record
 from modgate.client.findings import Evidence, Finding, Impact
+from modgate.client.machine.goenv_edit import set_go_variable
 from modgate.client.net.facts import FailureKind
-from modgate.client.repair.goenv import set_go_variable
 from modgate.errors import Invalid, Tampered
 from modgate.gomod.proxylist import EntryKind, redacted
 from modgate.messages import Message
@@ -201,7 +201,7 @@ async def _private(scene: Scene, finding: Finding) -> Finding:
         pattern = "/".join(path.split("/")[:2])
     old = scene.go["GOPRIVATE"]
     repair = set_go_variable(
-        scene.host, scene.go, "GOPRIVATE", f"{old},{pattern}" if old else pattern, safe=False
+        scene.host, scene.go, "GOPRIVATE", f"{old},{pattern}" if old else pattern, offered=False
     )
     return Finding(
         config.PRIVATE_MISSING,

@@ -1,7 +1,8 @@
-"""Repairs of one variable: an edit of the GOENV file where the value stands there, else a command to show.
+"""Repairs of one variable: an edit of the GOENV file, as `go env -w` would make it, else a command to show.
 
-The edit replaces the one line that counts, or takes every line of a key out, and leaves all other bytes as
-they are. What an OS variable says can only be changed where it is set, which a person has to do.
+The edit replaces the one line that counts (the last of a name), or takes every line of a key out, and leaves
+all other bytes as they are. What an OS variable says hides the file and can only be changed where it is set,
+which a person has to do.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from modgate.client.machine.host import System
 from modgate.client.machine.settings import Layer
 from modgate.client.machine.showing import safe
 from modgate.client.repair.plan import FileEdit, Repair
-from modgate.errors import Unavailable
+from modgate.errors import ModgateError
 
 if TYPE_CHECKING:
     from modgate.client.machine.host import Host
     from modgate.client.machine.settings import GoSettings
 
-__all__ = ["repair_variable", "with_value", "without_key"]
+__all__ = ["repair_variable", "set_go_variable", "with_line", "with_value", "without_key"]
 
 
 def repair_variable(host: Host, go: GoSettings, name: str, wanted: str) -> Repair | None:
@@ -42,6 +43,30 @@ def repair_variable(host: Host, go: GoSettings, name: str, wanted: str) -> Repai
     return Repair(commands=(_go_command(name, wanted),)) if wanted else None
 
 
+def set_go_variable(host: Host, go: GoSettings, name: str, wanted: str, *, offered: bool = True) -> Repair:
+    """What makes go see this value, whether the variable is set now or not."""
+    setting = go.settings.get(name)
+    if not go.goenv_file or (setting is not None and setting.value.layer is Layer.OS):
+        shown = () if safe(wanted) != wanted else (_shell_command(host.system, name, wanted),)
+        return Repair(commands=shown, safe=False)
+    try:
+        before = host.read(host.path(go.goenv_file))
+    except ModgateError:
+        return Repair(commands=(_go_command(name, wanted),), safe=False)
+    edit = FileEdit(Path(go.goenv_file), before, with_line(before or b"", name, wanted))
+    return Repair(edits=(edit,), safe=offered)
+
+
+def with_line(data: bytes, name: str, wanted: str) -> bytes:
+    """The file with this variable set: its last line replaced, or a line more."""
+    start = f"{name}=".encode()
+    places = [number for number, line in enumerate(data.split(b"\n"), 1) if line.startswith(start)]
+    if places:
+        return with_value(data, places[-1], name, wanted)
+    ended = not data or data.endswith(b"\n")
+    return data + (b"" if ended else b"\n") + f"{name}={wanted}\n".encode()
+
+
 def with_value(data: bytes, line: int, name: str, wanted: str) -> bytes:
     """The file with `name=wanted` in this line (from 1); a carriage return of the old value goes with it."""
     lines = data.split(b"\n")
@@ -59,7 +84,7 @@ def without_key(data: bytes, name: str) -> bytes:
 def _edit(host: Host, file: str, name: str, line: int, wanted: str) -> FileEdit | None:
     try:
         before = host.read(host.path(file))
-    except Unavailable:
+    except ModgateError:
         return None
     if before is None or line > before.count(b"\n") + 1:
         return None
