@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -88,7 +89,8 @@ def _show_lint(findings: Sequence[Finding], say: Catalogue, out: Console) -> Non
         line = Text(f"{finding.cause.id} ", f"bold {style}")
         line.append(say.say(finding.message("text")), style)
         out.print(line)
-        out.print(Text(f"   {say('chain.fix', fix=say.say(finding.message('fix')))}"))
+        fix = Text(say("chain.fix", fix=say.say(finding.message("fix"))))
+        out.print(Padding(fix, (0, 0, 0, 3), expand=False))
 
 
 def _show_entries(story: Story, say: Catalogue, out: Console) -> None:
