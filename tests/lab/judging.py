@@ -10,10 +10,12 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modgate.client.doctor.document import schema
+from tests.client.doctor.json_schema import problems
 from tests.lab import (
     faults_answers,
     faults_combined,
@@ -69,7 +71,9 @@ def _play(stage: Stage) -> Judged:
     lines = done.stdout.strip().splitlines()
     if not lines:
         return Judged(stage, f"the stage did not stand: {done.stderr[-800:]}", 0.0, "", ())
-    return judge(stage, json.loads(lines[-1]))
+    result = json.loads(lines[-1])
+    judged = judge(stage, result)
+    return judged if judged.wrong else replace(judged, wrong=_unlike_its_schema(result["stdout"]))
 
 
 def with_go() -> dict[str, str]:
@@ -93,6 +97,12 @@ def judge(stage: Stage, result: dict[str, Any]) -> Judged:
     )
     wrong = _wrong(stage, root, loud, result)
     return Judged(stage, wrong, result["seconds"], root["id"] if root else "", loud)
+
+
+def _unlike_its_schema(document: str) -> str:
+    rules = schema()
+    found = problems(json.loads(document), rules, rules)
+    return f"not as its schema says: {found[0]}" if found else ""
 
 
 def _wrong(stage: Stage, root: dict[str, Any] | None, loud: tuple[str, ...], result: dict[str, Any]) -> str:
