@@ -163,7 +163,7 @@ def vendoring_ordered_and_no_vendor(lab: Internet) -> None:
     lab.machine.environ["GOFLAGS"] = "-mod=vendor"
 
 
-@stage(1, "MG-NET-001", "MG-CFG-023")
+@stage(None, "MG-CFG-023", phase="config")
 def profile_shadows_what_go_env_wrote(lab: Internet) -> None:
     for name in GOOGLE:
         lab.silent.update(lab.zone[name])

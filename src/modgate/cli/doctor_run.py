@@ -18,6 +18,7 @@ from modgate.cli.speech import console, print_json
 from modgate.client.doctor.check import Outcome
 from modgate.client.doctor.document import document
 from modgate.client.doctor.endpoints import spared
+from modgate.client.doctor.fitting import fitting
 from modgate.client.doctor.module_chain import served
 from modgate.client.doctor.report import Marks, check_lines, verdict_lines
 from modgate.client.doctor.run import Done, examine
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from modgate.client.doctor.check import Check
     from modgate.client.doctor.scene import Scene
+    from modgate.client.findings import Say
     from modgate.messages import Catalogue
 
 __all__ = ["Order", "diagnose"]
@@ -70,7 +72,7 @@ def diagnose(order: Order, say: Catalogue) -> int:
     if order.as_json:
         status = _status(found)
         body = document(
-            __version__, found.scene, found.dones, found.verdict, seconds=found.seconds, say=say.say
+            __version__, found.scene, found.dones, found.verdict, seconds=found.seconds, say=_fit(found, say)
         )
         if order.fix:
             status, fixed = mend(found.verdict, found.scene.host, say, None, yes=order.yes, status=status)
@@ -99,6 +101,7 @@ async def _examine(order: Order, say: Catalogue, out: Console, marks: Marks) -> 
             resolvers=order.resolvers,
             offline=order.offline,
         )
+        fit = fitting(say.say, go, host.system)
         if not order.as_json:
             _head(scene, out, say)
         waiting = {check.name for check in order.checks}
@@ -112,7 +115,7 @@ async def _examine(order: Order, say: Catalogue, out: Console, marks: Marks) -> 
             waiting.discard(done.check.name)
             if not order.as_json:
                 judged = _judge(order, scene, dones)
-                for line in check_lines(done, judged, marks, say.say, verbose=order.verbose):
+                for line in check_lines(done, judged, marks, fit, verbose=order.verbose):
                     out.print(line)
     places = {check.name: index for index, check in enumerate(order.checks)}
     dones.sort(key=lambda done: places[done.check.name])
@@ -140,6 +143,10 @@ def _sumdb_idle(order: Order, dones: list[Done]) -> bool | None:
     return done.outcome is Outcome.GOOD or not is_asked_directly(done.result)
 
 
+def _fit(found: _Found, say: Catalogue) -> Say:
+    return fitting(say.say, found.scene.go, found.scene.host.system)
+
+
 def _head(scene: Scene, out: Console, say: Catalogue) -> None:
     system = scene.host.system.value
     if scene.go.version:
@@ -163,7 +170,7 @@ def _conclude(order: Order, found: _Found, out: Console, marks: Marks, say: Cata
             line = say("doctor.verdict.healthy_partly" if order.partly else "doctor.verdict.healthy")
         out.print()
         out.print(line, style="bold" if unknown else "bold green")
-    for renderable in verdict_lines(found.verdict, marks, say.say, verbose=order.verbose):
+    for renderable in verdict_lines(found.verdict, marks, _fit(found, say), verbose=order.verbose):
         out.print(renderable)
     if not found.verdict.healthy and not order.verbose:
         out.print()

@@ -276,3 +276,13 @@ def test_a_dead_proxy_is_a_note_where_go_needs_none() -> None:
 def test_a_proxy_that_speaks_no_tls_explains_its_silence() -> None:
     plain = found(proxy.NOT_TLS, "https://proxy.test:3128")
     assert _root(found(proxy.HANGS, "https://proxy.test:3128"), plain) == proxy.NOT_TLS.id
+
+
+def test_a_value_that_hides_the_one_that_was_written_explains_what_its_own_entries_suffer() -> None:
+    values = {"variable": "GOPROXY", "value": "https://a.test,direct"}
+    hidden = found(
+        config.SHADOWED, subject="GOPROXY", impact=Impact.RISK, shadowed="https://b.test", **values
+    )
+    blocked = found(connect.TIMEOUT, "https://a.test")
+    assert _root(hidden("https://b.test"), blocked, on=ground("https://a.test,direct")) == config.SHADOWED.id
+    assert _root(hidden("https://a.test"), blocked, on=ground("https://a.test,direct")) == connect.TIMEOUT.id

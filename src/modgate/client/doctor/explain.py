@@ -17,6 +17,7 @@ blocks, unless it is of the kind named here.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from modgate.client.causes import (
@@ -96,6 +97,10 @@ def _settings(a: Finding, b: Finding) -> bool:
         return b.cause in (_BAD_ENTRY | _BAD_SUMDB) - {config.QUOTES} and _same(a, b, "source")
     if a.cause in _BAD_ENTRY:
         return b.cause.phase in NETWORK and _names_place_of(value_of(a, "value"), b)
+    if a.cause is config.SHADOWED and value_of(a, "variable") == "GOPROXY":
+        # What was written with go env -w does not ask there; the value that hides it does.
+        hidden, used = value_of(a, "shadowed"), value_of(a, "value")
+        return b.impact is Impact.BLOCKS and _lists_place_of(used, b) and not _lists_place_of(hidden, b)
     if a.cause in _BAD_SUMDB:
         return b.cause.phase is Phase.CHECKSUM
     if a.cause is config.PRIVATE_MISSING:
@@ -220,6 +225,13 @@ def _mentions(finding: Finding, path: str) -> bool:
         text == path or text.startswith(f"{path}:")
         for text in (finding.subject, *map(str, finding.values.values()))
     )
+
+
+def _lists_place_of(value: str, finding: Finding) -> bool:
+    """Whether a finding about a request names an entry of this value of GOPROXY."""
+    if finding.cause.phase not in NETWORK:
+        return False
+    return any(_names_place_of(entry, finding) for entry in re.split("[,|]", value) if "://" in entry)
 
 
 def _names_place_of(value: str, finding: Finding) -> bool:
