@@ -33,6 +33,7 @@ COMMANDS = {
     "mirrors": ("modgate.cli.mirrors", "Compare public mirrors by measuring"),
     "chain": ("modgate.cli.chain", "Show what go does with a GOPROXY chain"),
     "faults": ("modgate.cli.faults", "Run a GOPROXY that fails as told"),
+    "toolchain": ("modgate.cli.toolchain", "Show a module's toolchain, modules and downloads"),
     "sums": ("modgate.cli.sums", "Audit go.sum against the checksum database"),
     "serve": ("modgate.cli.serve", "Run the module proxy"),
     "config": ("modgate.cli.config", "Show the configuration and where it comes from"),

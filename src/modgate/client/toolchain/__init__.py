@@ -1,0 +1,1 @@
+"""What the real go command says about a module or a binary, and what it would download for it."""
