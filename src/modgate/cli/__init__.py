@@ -76,7 +76,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if first not in COMMANDS:
         return _unknown(first)
-    return guarded(_command(first), args[1:])
+
+    def run(rest: Sequence[str]) -> int:
+        # Importing a command takes time in which a person may press Ctrl-C.
+        return _command(first)(rest)
+
+    return guarded(run, args[1:])
 
 
 def guarded(command: Callable[[Sequence[str]], int], args: Sequence[str]) -> int:

@@ -18,6 +18,7 @@ from modgate.client.mirrors.charts import (
     rounds_chart,
     steps_chart,
 )
+from modgate.client.mirrors.saved import write_whole
 from modgate.client.mirrors.words import change_text, failed_share, milliseconds, rate, rule_lines
 from modgate.errors import Unavailable
 
@@ -38,7 +39,7 @@ _RESULT = {"pass": ("✓", "good"), "fail": ("✗", "bad"), "not-tested": ("·",
 def write_page(found: Document, say: Catalogue, file: Path) -> None:
     """Write the report. Raises Unavailable."""
     try:
-        file.write_text(page(found, say), encoding="utf-8")
+        write_whole(file, page(found, say))
     except OSError as error:
         raise Unavailable(f"the report cannot be written: {error.strerror}", where=str(file)) from error
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from modgate.client.mirrors.document import Document
 
-__all__ = ["last_run", "read_run", "save_run", "state_folder"]
+__all__ = ["last_run", "read_run", "save_run", "state_folder", "write_whole"]
 
 _KEPT = 30
 _NAME = re.compile(r"mirrors-\d{8}T\d{6}Z\.json")
@@ -45,14 +45,7 @@ def save_run(found: Document, folder: Path, file: Path | None = None) -> Path:
     target = file or folder / name
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".mirrors-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as out:
-                json.dump(found, out, indent=1, ensure_ascii=False)
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_whole(target, json.dumps(found, indent=1, ensure_ascii=False))
         if file is None:
             for old in _runs(folder)[:-_KEPT]:
                 with suppress(FileNotFoundError):
@@ -60,6 +53,22 @@ def save_run(found: Document, folder: Path, file: Path | None = None) -> Path:
     except OSError as error:
         raise Unavailable(f"the run cannot be saved: {error.strerror}", where=str(target)) from error
     return target
+
+
+def write_whole(target: Path, text: str) -> None:
+    """Put the text there whole or not at all; a pipe or device is written to. Raises OSError."""
+    if target.exists() and not target.is_file() and not target.is_dir():
+        target.write_text(text, encoding="utf-8")
+        return
+    behind = target.resolve()
+    handle, temporary = tempfile.mkstemp(dir=behind.parent, prefix=".mirrors-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as out:
+            out.write(text)
+        Path(temporary).replace(behind)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def read_run(file: Path) -> Document:
