@@ -31,7 +31,7 @@ async def read_graph(host: Host, folder: PurePath) -> tuple[frozenset[tuple[str,
     except ModgateError as error:
         return None, error.what
     if ran.status:
-        return None, (ran.stderr.strip() or f"exit status {ran.status}").splitlines()[0]
+        return None, " ".join(ran.stderr.split()[:30]) or f"exit status {ran.status}"
     found = set()
     for line in ran.stdout.splitlines():
         for name in line.split():

@@ -17,7 +17,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _CLASS = {"verified": "good", "mismatch": "bad", "unknown": "mid", "unverifiable": "mid"}
 _FIGURES = ("verified", "mismatch", "unknown", "unverifiable", "private")
 _COLUMNS = (
-    *("status", "module", "version", "h1", "relation", "owners"),
+    *("status", "module", "version", "relation", "owners"),
     *("first_seen", "published", "verified_at", "newest", "line"),
 )
 
@@ -91,8 +91,8 @@ def _table(rows: Sequence[Mapping[str, Any]], say: Catalogue) -> str:
 def _row(row: Mapping[str, Any], say: Catalogue) -> str:
     told = [text for text in (row["text"], *row["remarks"]) if text]
     below = "".join(f'<div class="soft">{escape(text)}</div>' for text in told)
-    hashes = "<br>".join(
-        f"<code>{escape(value)}</code>{escape(mark)}"
+    hashes = "".join(
+        f'<div class="hash"><code>{escape(value)}</code>{escape(mark)}</div>'
         for value, mark in ((row["h1"], ""), (row["h1_go_mod"], " go.mod"))
         if value
     )
@@ -101,9 +101,8 @@ def _row(row: Mapping[str, Any], say: Catalogue) -> str:
     lines = ",".join(map(str, row["lines"]))
     cells = [
         (f'<span class="{_CLASS[row["status"]]}">{escape(row["word"])}</span>', "tight"),
-        (f"{escape(row['module'])}{below}", "name"),
+        (f"<b>{escape(row['module'])}</b>{below}{hashes}", "name"),
         (escape(row["version"]), ""),
-        (hashes, ""),
         (escape(relation), "tight"),
         (escape(" ".join(row["owners"])), ""),
         *((escape((row[name] or "")[:10]), "tight") for name in ("first_seen", "published")),

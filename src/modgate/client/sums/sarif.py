@@ -13,7 +13,7 @@ from urllib.parse import quote
 from modgate import __version__
 from modgate.client.sums.lines import FaultKind
 from modgate.client.sums.rows import Cause, Status
-from modgate.client.sums.words import fault_text, remarks, safe, verdict_text
+from modgate.client.sums.words import fault_text, mismatch_text, remarks, safe, verdict_text
 
 if TYPE_CHECKING:
     from modgate.client.sums.rows import Report, Row
@@ -88,8 +88,7 @@ def _of_row(row: Row, say: Catalogue) -> list[dict[str, Any]]:
     found: list[tuple[str, str, int]] = []
     if verdict.status is Status.MISMATCH:
         for line, recorded in verdict.wrong:
-            words = say("sums.text.mismatch", line=line, database=safe(verdict.database), hash=safe(recorded))
-            found.append(("MG-SUM-001", words, line))
+            found.append(("MG-SUM-001", mismatch_text(row, line, recorded, say), line))
     elif verdict.status is Status.UNVERIFIABLE and verdict.cause is not Cause.PRIVATE:
         found.append(("MG-SUM-005", verdict_text(row, say), first))
     elif verdict.status is Status.UNKNOWN:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from modgate.client.sums.rows import Facts
 from modgate.client.sums.verify import AT_ONCE, Patience
-from modgate.errors import Absent, ModgateError
+from modgate.errors import Absent, ModgateError, Unavailable
 from modgate.gomod import modfile, protocol, query, semver
 from modgate.gomod.protocol import Kind
 from modgate.model.context import Context
@@ -91,7 +91,7 @@ class Advisor:
 
     async def _fetch(self, kind: Kind, path: str, version: str = "") -> bytes:
         if self._patience.spent:
-            raise Absent(f"not asked: {self._patience.words}")
+            raise Unavailable(f"not asked any more: {self._patience.words}")
         try:
             answer = await self._source.fetch(_ASKER, protocol.checked(kind, path, version))
         except ModgateError as error:
@@ -106,7 +106,7 @@ class Advisor:
             versions = tuple(protocol.parse_list(await self._fetch(Kind.LIST, path), listed.path))
             commit = ""
             if not versions:
-                commit = protocol.parse_info(await self._fetch(Kind.LATEST, path), asked=None).version
+                commit = await self._newest_commit(path)
             top = query.choose(
                 query.Query("latest", may_use_latest=True), versions, newest_commit=commit or None
             )
@@ -121,6 +121,13 @@ class Advisor:
             tuple((it.low, it.high, it.rationale) for it in go_mod.retract),
             go_mod.module.deprecated if go_mod.module else "",
         )
+
+    async def _newest_commit(self, path: str) -> str:
+        """The version of the newest commit; many proxies know none where there is no tag."""
+        try:
+            return protocol.parse_info(await self._fetch(Kind.LATEST, path), asked=None).version
+        except Absent:
+            return ""
 
     async def _published(self, path: str, version: str) -> str:
         name = f"{path}@{version}"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from modgate.client.sums.rows import Row
     from modgate.messages import Catalogue
 
-__all__ = ["fault_text", "moment", "remarks", "safe", "status_word", "verdict_text"]
+__all__ = ["fault_text", "mismatch_text", "moment", "remarks", "safe", "status_word", "verdict_text"]
 
 _LIMIT = 300
 
@@ -42,12 +42,19 @@ def status_word(row: Row, say: Catalogue) -> str:
     return say(f"sums.status.{row.verdict.status.value}")
 
 
+def mismatch_text(row: Row, line: int, recorded: str, say: Catalogue) -> str:
+    """What a line says and what was proved."""
+    found = next(it.hash for it in row.entry.lines if it.number == line)
+    return say(
+        "sums.text.mismatch", line=line, database=safe(row.verdict.database), found=found, hash=safe(recorded)
+    )
+
+
 def verdict_text(row: Row, say: Catalogue) -> str:
     """Why it has that status, in a sentence; empty for VERIFIED."""
     verdict = row.verdict
     if verdict.status is Status.MISMATCH:
-        line, recorded = verdict.wrong[0]
-        return say("sums.text.mismatch", line=line, database=safe(verdict.database), hash=safe(recorded))
+        return " ".join(mismatch_text(row, line, recorded, say) for line, recorded in verdict.wrong)
     if verdict.cause is None:
         return ""
     told = say(f"sums.cause.{verdict.cause.value}")
