@@ -278,11 +278,19 @@ def test_a_proxy_that_speaks_no_tls_explains_its_silence() -> None:
     assert _root(found(proxy.HANGS, "https://proxy.test:3128"), plain) == proxy.NOT_TLS.id
 
 
-def test_a_value_that_hides_the_one_that_was_written_explains_what_its_own_entries_suffer() -> None:
-    values = {"variable": "GOPROXY", "value": "https://a.test,direct"}
-    hidden = found(
-        config.SHADOWED, subject="GOPROXY", impact=Impact.RISK, shadowed="https://b.test", **values
+def _hides(other: str) -> Finding:
+    return found(
+        config.SHADOWED,
+        subject="GOPROXY",
+        impact=Impact.RISK,
+        variable="GOPROXY",
+        value="https://a.test,direct",
+        shadowed=other,
     )
+
+
+def test_a_value_that_hides_the_one_that_was_written_explains_what_its_own_entries_suffer() -> None:
     blocked = found(connect.TIMEOUT, "https://a.test")
-    assert _root(hidden("https://b.test"), blocked, on=ground("https://a.test,direct")) == config.SHADOWED.id
-    assert _root(hidden("https://a.test"), blocked, on=ground("https://a.test,direct")) == connect.TIMEOUT.id
+    on = ground("https://a.test,direct")
+    assert _root(_hides("https://b.test"), blocked, on=on) == config.SHADOWED.id
+    assert _root(_hides("https://a.test"), blocked, on=on) == connect.TIMEOUT.id
