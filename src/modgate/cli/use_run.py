@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modgate.client.configure.carrying import carry_out
+from modgate.client.configure.carrying import carry_out, settle
 from modgate.client.configure.effects import effects
 from modgate.client.configure.formats import Unwritable
 from modgate.client.configure.go_rules import asked_of_go
@@ -66,6 +66,8 @@ def carry(wish: Wish, say: Catalogue) -> int:
 
     host = wiring.local_host()
     try:
+        if not wish.dry_run and wish.scope != Scope.SESSION:
+            settle(wiring.journal(host), sleep=time.sleep)
         outcome = _reset(wish, host, say) if wish.reset else _change(wish, host, say)
     except Unwritable as error:
         outcome = Outcome(stopped=error.why)

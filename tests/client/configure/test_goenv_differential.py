@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from modgate.client.configure.go_rules import check_name, check_value
 from modgate.client.configure.goenv_file import unset_in_goenv, value_in_goenv, written_to_goenv
 from modgate.client.machine.host import System
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAMES = (
     "GOPROXY",

@@ -1,14 +1,16 @@
 """Carrying out a plan although others change the same files: what was refused is planned anew.
 
 An edit is computed from one content of its file and refused for another. A person's wish names variables, not
-contents, so the answer to a refusal is to read again, a bounded number of times.
+contents, so the answer to a refusal is to read again, a bounded number of times. What a process that was
+killed left half made is put back before anything is planned: else the half that is there would be taken for
+what the person had.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modgate.client.repair.apply import apply
+from modgate.client.repair.apply import apply, recover
 from modgate.client.repair.files import content_of, target_of
 from modgate.errors import Invalid, Unavailable
 
@@ -18,10 +20,25 @@ if TYPE_CHECKING:
     from modgate.client.configure.planning import Plan
     from modgate.client.repair.journal import ChangeId, Journal
 
-__all__ = ["carry_out"]
+__all__ = ["carry_out", "settle"]
 
 _TRIES = 40
 _PAUSE = 0.05
+
+
+def settle(journal: Journal, *, sleep: Callable[[float], None]) -> bool:
+    """Put back what was left half made; whether there was anything. Raises ModgateError."""
+    for left in reversed(range(_TRIES)):
+        if all(change.state != "intended" for change in journal.changes()):
+            return False
+        try:
+            return bool(recover(journal))
+        except Unavailable as error:
+            # Not killed, but at work at this moment.
+            if not left or error.where != str(journal.folder):
+                raise
+        sleep(_PAUSE)
+    raise AssertionError
 
 
 def carry_out(
@@ -33,6 +50,8 @@ def carry_out(
     """
     plan = first
     for left in reversed(range(_TRIES)):
+        if settle(journal, sleep=sleep):
+            plan = again()
         if not plan.edits and not plan.memory:
             return None, plan
         try:
