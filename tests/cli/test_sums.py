@@ -320,7 +320,7 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestDat
     world.add("example.com/lib", "v1.1.0", time="2023-02-03T04:05:06Z")
     world.add("example.com/lib", "v1.2.0")
     world.add("example.com/lib", "v1.3.0", retract=["v1.3.0 // wrong tag", "[v1.1.0, v1.1.9] // =loses data"])
-    text = b"// Deprecated: use example.com/new instead.\nmodule example.com/old\n\ngo 1.22\n"
+    text = b"// Deprecated: use example.com/new <img src=x>.\nmodule example.com/old\n\ngo 1.22\n"
     world.add("example.com/old", go_mod=text)
     world.finish()
     db = TestDatabase()
@@ -350,7 +350,7 @@ def test_the_proxy_says_what_is_retracted_deprecated_and_old(
     assert lib["published"] == "2023-02-03T04:05:06Z"
     assert lib["relation"] == "direct"
     old = rows["example.com/old", "v1.0.0"]
-    assert old["deprecated"] == "use example.com/new instead."
+    assert old["deprecated"] == "use example.com/new <img src=x>."
     assert (old["newer"], old["relation"]) == (False, "indirect")
     only_go_mod = rows["example.com/lib", "v1.0.0"]
     assert (only_go_mod["relation"], only_go_mod["newest"]) == ("graph", None)
@@ -359,6 +359,20 @@ def test_the_proxy_says_what_is_retracted_deprecated_and_old(
     assert found["summary"]["verified"] == 3
     assert main(["sums"]) == 0
     assert main(["sums", "--strict"]) == FAILED
+
+
+def test_what_an_author_wrote_is_escaped_on_the_page(
+    modules: TestDatabase, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = GO_MOD.replace(" // indirect", "")
+    _write(work, text, "go.mod")
+    capsys.readouterr()
+    main(["sums", "--format", "html"])
+    out = capsys.readouterr().out
+    parser = _Tags()
+    parser.feed(out)
+    assert "img" not in parser.tags
+    assert "use example.com/new &lt;img src=x&gt;." in out
 
 
 def test_no_versions_asks_no_proxy_for_modules(

@@ -45,6 +45,7 @@ def sums(
     ] = True,
     graph: Annotated[bool, typer.Option("--graph/--no-graph", help=text("sums.help.graph"))] = True,
     state: Annotated[bool, typer.Option("--state/--no-state", help=text("sums.help.state"))] = True,
+    accept: Annotated[bool, typer.Option("--accept", help=text("sums.help.accept"))] = False,
     owners: Annotated[Path | None, typer.Option(metavar="FILE", help=text("sums.help.owners"))] = None,
     shape: Annotated[
         str | None, typer.Option("--format", metavar="NAME", help=text("sums.help.format"))
@@ -80,6 +81,7 @@ def sums(
             state=state,
             owners=owners,
             timeout=timeout,
+            accept=accept,
         )
         report = _audit(wish, say)
         _show(report, form, output, say, strict=strict, verbose=verbose)

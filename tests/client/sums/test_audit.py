@@ -285,6 +285,17 @@ def test_a_private_module_whose_hash_changed_is_told(desk: Desk) -> None:
     assert row.first_seen == NOW
     assert not failed(report, strict=False)
     assert failed(report, strict=True)
+    text = "\n".join(both(PRIVATE, "moved tag"))
+    assert not failed(desk.run(text, sumdb=served.gosumdb, accept=True), strict=True)
+    assert not failed(desk.run(text, sumdb=served.gosumdb), strict=True)
+
+
+def test_a_wrong_line_that_was_mended_is_not_held_against_the_file(desk: Desk) -> None:
+    with serve(database(SMALL)) as served:
+        desk.run("\n".join(both(WRONG, "evil")), sumdb=served.gosumdb)
+        report = desk.run("\n".join(both(WRONG)), sumdb=served.gosumdb)
+    assert counts(report)["verified"] == 1
+    assert not failed(report, strict=True)
 
 
 def test_gosumdb_off_vouches_for_nothing_and_asks_nobody(desk: Desk) -> None:

@@ -50,6 +50,7 @@ class Wish:
     state: bool = True
     owners: Path | None = None
     timeout: float = 10.0
+    accept: bool = False
 
 
 async def run_audit(
@@ -82,6 +83,7 @@ async def run_audit(
         unproxied=settings["GONOPROXY"],
         owners=owners,
         host=host if wish.graph and settings.version else None,
+        accept=wish.accept,
     )
     try:
         report = await audit(places, plan, seen, clock=clock, progress=progress)

@@ -43,16 +43,21 @@ class Seen:
         good = isinstance(versions, dict) and all(isinstance(value, dict) for value in versions.values())
         return cls(folder, versions if good else {})
 
-    def meet(self, entry: Entry, now: float) -> tuple[float, str]:
-        """When the version was first seen, and a hash that it had then where it is another now."""
+    def meet(self, entry: Entry, now: float, *, vouched: bool) -> tuple[float, str]:
+        """When the version was first seen, and a hash that it had then where it is another now.
+
+        `vouched`: what stands there is right (proved, or accepted by a person) and is remembered instead.
+        """
         known = self._known(f"{entry.path}@{entry.version}", now)
         changed = ""
         for name, go_mod in (("zip", False), ("mod", True)):
             value, before = entry.h1(go_mod=go_mod), known.get(name)
-            if value and not before:
+            if not value or value == before:
+                continue
+            if vouched or not before:
                 known[name] = value
                 self._changed = True
-            elif value and before and all(line.hash != before for line in entry.hashes(go_mod=go_mod)):
+            elif all(line.hash != before for line in entry.hashes(go_mod=go_mod)):
                 changed = changed or str(before)
         first = known.get("first")
         return (float(first) if isinstance(first, int | float) else now), changed
