@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from modgate.client.chain.rules import ROWS, move_of
 from modgate.client.machine.showing import safe
-from modgate.gomod.proxylist import EntryKind, redacted
+from modgate.gomod.proxylist import EntryKind
 
 if TYPE_CHECKING:
     from modgate.cli.chain_story import Story
@@ -62,7 +62,7 @@ def _entry_json(story: Story, index: int) -> dict[str, object]:
     return {
         "entry": index + 1,
         "kind": entry.kind.value,
-        "url": redacted(entry.display) if entry.url else None,
+        "url": safe(entry.display) if entry.url else None,
         "falls_back_on_error": entry.falls_back_on_error,
         "fault": str(spec) if spec else None,
         "made_up": index in story.made_up,
