@@ -16,5 +16,5 @@ def line(mark: str, text: str, out: Console, style: str = "") -> None:
     from rich.text import Text  # noqa: PLC0415
 
     grid = Table.grid(padding=(0, 1))
-    grid.add_row(Text(mark, style=style), Text(text))
+    grid.add_row(Text(mark, style=style), Text(text, overflow="fold"))
     out.print(grid)

@@ -11,7 +11,9 @@ from modgate.cli.doctor_fix import print_diff
 from modgate.cli.speech import console, errors_console, print_json
 from modgate.cli.use_lines import line
 from modgate.client.configure.places import Scope
+from modgate.client.configure.session import how_to_eval
 from modgate.client.machine.editor_values import short
+from modgate.client.machine.shell_files import Shell, current_shell
 from modgate.client.machine.showing import safe
 from modgate.client.repair.diff import unified
 from modgate.messages import Message
@@ -68,6 +70,9 @@ def told(outcome: Outcome, wish: Wish, say: Catalogue) -> int:
         return status
     for command in outcome.lines:
         sys.stdout.write(command + "\n")
+    if session and sys.stdout.isatty():
+        shell = Shell(wish.shell) if wish.shell else current_shell(local_host())
+        out.print(say("use.eval", command=how_to_eval(shell, "modgate use … --scope session")), style="dim")
     if not session:
         _result(outcome, wish, out, say)
     _around(outcome, out, say)
