@@ -35,9 +35,9 @@ _INSIDE = re.compile(
 _JSON_ERROR = re.compile(r'\s*"(?:Error|Err)": (?P<text>"(?:[^"\\]|\\.)*"),?\s*')
 _FILE_LINE = re.compile(r"\S*go\.(?:mod|work|sum):\d+(?::\d+)?: ")
 _STOPPED = re.compile(
-    r"\s*(?:\^C|signal: (?:interrupt|killed|terminated)|Terminated|Killed|exit status (?:130|143)"
+    r"\s*(?:\^C|signal: (?:interrupt|killed|terminated)|Terminated|Killed|exit status (?:130|143))"
     r"|.*(?:exit code (?:130|137|143)\b|operation was cancell?ed|has exceeded the maximum execution time|context cancell?ed|job (?:was cancell?ed|timed out)"
-    r"|interrupted by user|Execution took longer than))",
+    r"|interrupted by user|Execution took longer than)",
     re.IGNORECASE,
 )
 
