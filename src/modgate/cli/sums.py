@@ -34,7 +34,7 @@ _FORMATS = ("text", "json", "csv", "html", "sarif")
 @app.command(context_settings={"max_content_width": 80}, help=text("sums.help.command"))
 def sums(
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="[GO.SUM|FOLDER|-]", help=text("sums.help.files"))
+        list[str] | None, typer.Argument(metavar="GO.SUM|FOLDER|-", help=text("sums.help.files"))
     ] = None,
     *,
     sumdb: Annotated[str | None, typer.Option(metavar="GOSUMDB", help=text("sums.help.sumdb"))] = None,
