@@ -20,6 +20,7 @@ __all__ = ["EntryKind", "ProxyEntry", "format_proxy_list", "parse_proxy_list", "
 # Also user:password@host without a scheme, as an entry of a list may be written.
 _USER_INFO = re.compile(r"(?<=://)[^/?#\s]*@|(?<![^,|\s])[^/?#\s,|:]+:[^/?#\s,|]*@")
 _ANYTHING_BEFORE_AT = re.compile(r".*@", re.DOTALL)
+_QUERY_VALUE = re.compile(r"([?&][^=&]*=)[^&]+")
 # What stands where a port should be may be half a password that a comma cut in two.
 _NO_PORT = re.compile(r"(://[^/:\[]*:)(?![0-9]{0,5}(?:/|\Z))[^/]*")
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<slashes>//)?(?P<rest>.*)", re.DOTALL)
@@ -102,6 +103,7 @@ def _cut(text: str, index: int) -> tuple[str, str, str]:
 def _refuse(item: str, why: str, next_step: str) -> Invalid:
     # The entry is not a URL yet, so its credentials could be anywhere before the last @.
     harmless = _NO_PORT.sub(r"\1***", _ANYTHING_BEFORE_AT.sub("***@", item))
+    harmless = _QUERY_VALUE.sub(r"\1***", harmless)
     return Invalid(f"GOPROXY entry {shown(harmless)} {why}", next_step=next_step)
 
 
