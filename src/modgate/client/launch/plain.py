@@ -1,0 +1,129 @@
+"""Starting a command in our place: its streams, its status and its signals are its own.
+
+Where nothing has to be watched the command replaces this process. Where it has a time limit it is a child:
+signals are passed on, and what the terminal sends reaches it by itself. Statuses are those of shells: 127 not
+found, 126 not executable, 128 + N ended by signal N; 124 out of time and 125 not started, as timeout(1) has it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "CANNOT",
+    "NOT_EXECUTABLE",
+    "NOT_FOUND",
+    "TIMED_OUT",
+    "by_terminal",
+    "forwarded",
+    "limited",
+    "replace_process",
+    "shell_status",
+    "with_default_signals",
+]
+
+TIMED_OUT, CANNOT, NOT_EXECUTABLE, NOT_FOUND = 124, 125, 126, 127
+_GRACE = 5.0
+
+
+def with_default_signals() -> None:
+    """Undo what Python does to signals, which a program would inherit."""
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+def replace_process(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Become the command; returns a status only where that cannot be."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "nt":
+        return limited(argv, environ, None)
+    with_default_signals()
+    try:
+        os.execvpe(argv[0], list(argv), dict(environ))
+    except FileNotFoundError:
+        return NOT_FOUND
+    except OSError:
+        return NOT_EXECUTABLE
+
+
+def limited(argv: Sequence[str], environ: Mapping[str, str], seconds: float | None) -> int:
+    """Run the command for at most so long, and return its status."""
+    try:
+        process = subprocess.Popen(list(argv), env=dict(environ), executable=_found(argv[0], environ))
+    except FileNotFoundError:
+        return NOT_FOUND
+    except OSError:
+        return NOT_EXECUTABLE
+    with _Forwarding(process.pid):
+        try:
+            return shell_status(process.wait(seconds))
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_GRACE)
+            process.kill()
+            process.wait()
+            return TIMED_OUT
+
+
+def shell_status(returncode: int) -> int:
+    """The status as a shell tells it."""
+    return 128 - returncode if returncode < 0 else returncode
+
+
+def forwarded() -> tuple[signal.Signals, ...]:
+    """The signals that a command gets when we get them."""
+    names = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT")
+    return tuple(signal.Signals[name] for name in names if name in signal.Signals.__members__)
+
+
+def by_terminal(number: int) -> bool:
+    """Whether the terminal sends this signal to the command as well, so that it must not get it twice."""
+    if number not in {signal.SIGINT, getattr(signal, "SIGQUIT", None), getattr(signal, "SIGWINCH", None)}:
+        return False
+    with suppress(OSError, AttributeError):
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+        try:
+            return os.tcgetpgrp(terminal) == os.getpgrp()
+        finally:
+            os.close(terminal)
+    return False
+
+
+def _found(program: str, environ: Mapping[str, str]) -> str | None:
+    """On Windows the search would use our own PATH."""
+    if os.name != "nt":
+        return None
+    import shutil  # noqa: PLC0415  for Windows alone
+
+    return shutil.which(program, path=environ.get("PATH"))
+
+
+class _Forwarding:
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> None:
+        for number in forwarded():
+            with suppress(OSError, ValueError):
+                self._before[number] = signal.signal(number, self._pass_on)
+
+    def __exit__(self, *_: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)  # type: ignore[arg-type]
+
+    def _pass_on(self, number: int, _frame: object) -> None:
+        if not by_terminal(number):
+            with suppress(OSError):
+                os.kill(self._pid, number)
