@@ -199,6 +199,9 @@ async def _tried(host: Host, go: GoSettings, order: Order, chain: str, outcome: 
     first = outcome.tried[0] if outcome.tried else None
     if first is None:
         return order
+    if first.gate and order.scope not in {Scope.GOENV, Scope.SHELL}:
+        # The gate itself goes on to see what go used before.
+        return order
     if first.gate:
         from modgate.cli.use_gate import with_gate  # noqa: PLC0415  the gate's configuration, seldom needed
 

@@ -63,6 +63,14 @@ def test_an_upstream_that_is_set_stays(home: Home, gate: Gate, config: Path) -> 
     assert config.read_text() == 'upstream = "https://mine.test"\n'
 
 
+@pytest.mark.parametrize("scope", ["session", "vscode-workspace"])
+def test_a_gate_that_go_does_not_use_needs_no_upstream(
+    home: Home, gate: Gate, config: Path, scope: str
+) -> None:
+    assert home.use(gate.url, "--scope", scope).status == 0
+    assert not config.exists()
+
+
 def test_a_chain_with_credentials_is_copied_nowhere(home: Home, gate: Gate, config: Path) -> None:
     home.file(".config/go/env", "GOPROXY=https://user:hunter2@old.test,direct\n")
     done = home.use(gate.url, "--json")

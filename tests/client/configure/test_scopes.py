@@ -258,6 +258,23 @@ def test_broken_files_are_named_and_left_alone(home: Home, monkeypatch: pytest.M
     assert _snapshot(home) == before
 
 
+def test_a_slip_in_gos_file_can_be_taken_out(home: Home) -> None:
+    home.file(".config/go/env", "GOPROXYS=x\nGOFLAGS=-v\n")
+    assert home.use("--unset", "GOPROXYS").status == 0
+    assert home.goenv.read_text() == "GOFLAGS=-v\n"
+    assert home.use("--unset", "GOPROXYS").status == 1
+
+
+def test_one_change_sets_and_takes_away(home: Home) -> None:
+    home.use("--set", "GOFLAGS=-v", "--set", "GOPRIVATE=a.test", "--scope", "shell")
+    home.use("goproxy.cn", "--unset", "GOFLAGS", "--scope", "shell", "--no-check")
+    for name in (".bashrc", ".profile"):
+        block = (home.folder / name).read_text()
+        assert "GOFLAGS" not in block
+        assert "GOPRIVATE" in block
+        assert CHAIN in block
+
+
 def test_the_list_tells_which_value_wins(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     home.use("goproxy.cn", "--no-check")
     home.file(".bashrc", "export GOPROXY=https://profile.test\n")

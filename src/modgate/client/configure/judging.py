@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from modgate.client.causes import config
 from modgate.client.configure.go_rules import check_name, check_value
 from modgate.client.findings import Impact
+from modgate.client.machine.golayers import KNOWN
 from modgate.client.machine.lint import lint_setting, mended_value
 from modgate.client.machine.showing import safe
 from modgate.errors import Invalid
@@ -113,7 +114,9 @@ class Judgement:
 def judge(wishes: Mapping[str, str], unset: Iterable[str], here: Surroundings) -> Judgement:
     """What these values, and taking these variables away, would do."""
     found: list[Objection] = []
-    for name in (*wishes, *unset):
+    # go takes a name that stands in its file for known, so that a slip can be taken out of it.
+    gone = [name for name in unset if not (here.in_file and name in here.effective and name not in KNOWN)]
+    for name in (*wishes, *gone):
         refused = check_name(name, in_file=here.in_file)
         if refused is not None:
             found.append(Objection(refused.why, name, refused.mended))

@@ -47,13 +47,11 @@ def put_into_profiles(
     """
     files = [str(profile_to_write(host, shell))]
     _put(drafts, files[0], shell, values)
-    if not any(values.values()):
+    gone = {name: None for name, text in values.items() if text is None}
+    for session in _sessions(host, shell) if gone else ():
         # What is taken away is taken from every block of the person's.
-        for session in _sessions(host, shell):
-            files += [str(path) for path in _own(host, shell, session) if str(path) not in files]
-        for file in files[1:]:
-            _take(drafts, file, shell, values)
-        return tuple(files)
+        for path in _own(host, shell, session):
+            _take(drafts, str(path), shell, gone)
     for _ in range(_ROUNDS):
         found = _first_wrong(host, shell, drafts, values)
         following = _next_file(host, shell, *found) if found is not None else None
