@@ -9,17 +9,17 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from modgate.cli import INTERRUPTED, guarded, main
+from modgate.cli import INTERRUPTED, USAGE, guarded, main
 from modgate.cli.speech import console, print_json
 from modgate.client.mirrors.saved import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 COMMANDS = (
     ("doctor", "--offline", "--json"),
@@ -155,6 +155,18 @@ def test_a_terminal_obeys_nothing_that_came_from_outside(capsys: pytest.CaptureF
     said = capsys.readouterr().out
     assert "a?]0;title" in said
     assert not set("\x1b\x07\x9b\u202e\x00") & set(said)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no /dev/full here")
+@pytest.mark.parametrize("args", [("--help",), ("doctor", "--offline", "--json"), ("chain", "direct")])
+def test_output_onto_a_full_disk_is_told_in_a_line(args: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "modgate", *args], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == USAGE
+    assert b"Traceback" not in done.stderr
+    assert done.stderr.decode().splitlines()[-1].startswith("modgate: the output cannot be written")
 
 
 def test_a_report_is_written_whole_and_through_a_link(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ line or the configuration is wrong, 130 interrupted.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from modgate import __version__
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "FAILED", "INTERRUPTED", "USAGE", "guarded", "main"]
 
+_CANNOT_WRITE = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG})
+
 FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
@@ -28,6 +32,7 @@ COMMANDS = {
     "use": ("modgate.cli.use", "Set GOPROXY or another variable, with an undo"),
     "undo": ("modgate.cli.undo", "Take back what modgate changed"),
     "explain": ("modgate.cli.explain", "Show which setting wins, and where it stands"),
+    "run": ("modgate.cli.run", "Start a program with the network you choose"),
     "log": ("modgate.cli.log", "Explain what go, gopls or VS Code printed"),
     "trace": ("modgate.cli.trace", "Watch a go command's downloads"),
     "mirrors": ("modgate.cli.mirrors", "Compare public mirrors by measuring"),
@@ -63,7 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A terminal that knows no Chinese shows question marks; it must not end the program.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    args = _without_language(list(sys.argv[1:] if argv is None else argv))
+    return guarded(_main, list(sys.argv[1:] if argv is None else argv))
+
+
+def _main(argv: Sequence[str]) -> int:
+    args = _without_language(list(argv))
     first = args[0] if args else ""
     if first == "help" and len(args) > 1:
         args = [args[1], "--help"]
@@ -76,18 +85,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if first not in COMMANDS:
         return _unknown(first)
-
-    def run(rest: Sequence[str]) -> int:
-        # Importing a command takes time in which a person may press Ctrl-C.
-        return _command(first)(rest)
-
-    return guarded(run, args[1:])
+    # Importing a command takes time in which a person may press Ctrl-C.
+    return _command(first)(args[1:])
 
 
 def guarded(command: Callable[[Sequence[str]], int], args: Sequence[str]) -> int:
     """Run a command; its errors become lines on standard error, never a traceback."""
     try:
-        return command(args)
+        status = command(args)
+        if sys.stdout is not None:  # closed by whoever started the program
+            sys.stdout.flush()
     except ModgateError as error:
         first, *rest = error.lines()
         print(f"modgate: {first}", *rest, sep="\n  ", file=sys.stderr)
@@ -97,6 +104,20 @@ def guarded(command: Callable[[Sequence[str]], int], args: Sequence[str]) -> int
     except BrokenPipeError:
         sys.stderr.close()
         return FAILED
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE:
+            raise
+        return _unwritten(error)
+    return status
+
+
+def _unwritten(error: OSError) -> int:
+    """What was to be printed cannot be: the rest of it must not fail once more while Python ends."""
+    print(f"modgate: the output cannot be written: {error.strerror}", file=sys.stderr)
+    with suppress(OSError):
+        sys.stdout.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return USAGE
 
 
 def _command(name: str) -> Callable[[Sequence[str]], int]:
