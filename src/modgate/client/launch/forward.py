@@ -62,8 +62,6 @@ class Gatekeeper:
         line, _, rest = head.partition(b"\r\n")
         words = line.decode("latin-1").split(" ")
         try:
-            if len(words) != 3:
-                raise Invalid("no request")
             method, uri, version = words
             target, path = (parse_target(uri), "") if method == "CONNECT" else _absolute(uri)
         except (Invalid, ValueError):
@@ -86,7 +84,7 @@ class Gatekeeper:
         request = [f"{method} {path} {version}".encode("latin-1"), *fields, b"Connection: close", b"", b""]
         await self._through(allowed, b"\r\n".join(request), reader, writer, answer=b"", plain=True)
 
-    async def _through(  # noqa: PLR0913  the ends of one connection
+    async def _through(
         self,
         target: Target,
         first: bytes,

@@ -132,7 +132,7 @@ def own_names(folder: Path) -> None:
 
 
 def prctl(option: int, value: int) -> None:
-    """prctl(2). Raises OSError."""
+    """Set an attribute of this process, as prctl(2) says. Raises OSError."""
     _checked(_libc().prctl(option, ctypes.c_ulong(value), 0, 0, 0))
 
 

@@ -2,7 +2,8 @@
 
 Where nothing has to be watched the command replaces this process. Where it has a time limit it is a child:
 signals are passed on, and what the terminal sends reaches it by itself. Statuses are those of shells: 127 not
-found, 126 not executable, 128 + N ended by signal N; 124 out of time and 125 not started, as timeout(1) has it.
+found, 126 not executable, 128 + N ended by signal N; as timeout(1) has it, 124 is out of time and 125 not
+started.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def replace_process(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         return limited(argv, environ, None)
     with_default_signals()
     try:
-        os.execvpe(argv[0], list(argv), dict(environ))
+        os.execvpe(argv[0], list(argv), dict(environ))  # noqa: S606  what was asked for
     except FileNotFoundError:
         return NOT_FOUND
     except OSError:
@@ -59,7 +60,9 @@ def replace_process(argv: Sequence[str], environ: Mapping[str, str]) -> int:
 def limited(argv: Sequence[str], environ: Mapping[str, str], seconds: float | None) -> int:
     """Run the command for at most so long, and return its status."""
     try:
-        process = subprocess.Popen(list(argv), env=dict(environ), executable=_found(argv[0], environ))
+        process = subprocess.Popen(  # noqa: S603  what was asked for
+            list(argv), env=dict(environ), executable=_found(argv[0], environ)
+        )
     except FileNotFoundError:
         return NOT_FOUND
     except OSError:

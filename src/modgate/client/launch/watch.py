@@ -33,7 +33,7 @@ _GRACE = 5.0
 _LARGEST = 65536
 
 
-def run_isolated(  # noqa: PLR0913  one run
+def run_isolated(  # noqa: PLR0917  one run
     argv: Sequence[str],
     environ: Mapping[str, str],
     targets: Sequence[Target],
@@ -107,7 +107,7 @@ async def _ended(started: Started, limit: float | None) -> int:
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
-    _, status = os.waitpid(started.pid, 0)
+    _, status = os.waitpid(started.pid, 0)  # noqa: ASYNC222  it has ended
     if started.status is not None:
         return started.status
     return TIMED_OUT if late else shell_status(os.waitstatus_to_exitcode(status))
