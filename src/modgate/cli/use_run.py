@@ -19,7 +19,6 @@ from modgate.client.configure.naming import Named, named_chain
 from modgate.client.configure.overlay import EditedHost
 from modgate.client.configure.places import Scope
 from modgate.client.configure.planning import Order, Plan, plan_change, plan_reset
-from modgate.client.doctor.asked import main_module
 from modgate.client.machine.goenv import read_go_settings
 from modgate.client.machine.shell_files import Shell
 from modgate.client.machine.shells import current_shell
@@ -154,9 +153,8 @@ def _state(host: Host) -> PurePath:
 def _judged(host: Host, go: GoSettings, scope: Scope, values: Mapping[str, str | None]) -> Judgement:
     put = {name: text for name, text in values.items() if text is not None}
     gone = [name for name, text in values.items() if text is None]
-    main = main_module(host)
-    replaced = {item.old_path for item in main.replace} if main is not None else set()
-    required = tuple(item.path for item in main.require if item.path not in replaced) if main else ()
+    keeps_direct = put.get("GOPROXY", "direct").strip().endswith("direct")
+    required = () if keeps_direct else _required(host)
     effective = {name: setting.value.text for name, setting in go.settings.items()}
     here = Surroundings(host.system, str(host.home), effective, required, in_file=scope is Scope.GOENV)
     found = judge(put, gone, here).objections
@@ -167,6 +165,17 @@ def _judged(host: Host, go: GoSettings, scope: Scope, values: Mapping[str, str |
     if asked and not any(item.refuses for item in found):
         found += asyncio.run(_refused_by_go(host, asked))
     return Judgement(found)
+
+
+def _required(host: Host) -> tuple[str, ...]:
+    """The modules of the go.mod here, those that are replaced left out."""
+    from modgate.client.doctor.asked import main_module  # noqa: PLC0415  seldom needed
+
+    main = main_module(host)
+    if main is None:
+        return ()
+    replaced = {item.old_path for item in main.replace}
+    return tuple(item.path for item in main.require if item.path not in replaced)
 
 
 async def _refused_by_go(host: Host, values: Mapping[str, str]) -> tuple[Objection, ...]:
