@@ -79,37 +79,46 @@ class _Page:
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold", ratio=1)
         table.add_column(overflow="fold", max_width=34)
-        silent: list[str] = []
-        marked = False
-        for row in rows:
-            lost = [
-                source
-                for source in row.sources
-                if source.state is not State.WINS and source.place not in _GIVEN
-            ]
-            if not row.value and not lost:
-                silent.append(row.name)
-                continue
-            marked = marked or row.changed
+        told = [row for row in rows if row.value]
+        for row in told:
             name = Text(f"{'•' if row.changed else ' '} {row.name}", "bold" if row.changed else "")
             winner = row.winner
-            value = Text(
-                safe(row.value) if row.value else self._say("explain.value.unset"), "" if row.value else "dim"
-            )
-            table.add_row(name, value, Text(self._place(winner) if winner else "", "cyan"))
-            for source in lost:
-                state = self._say(f"explain.state.{source.state.value}")
-                words = Text(f"{state}: ", _STYLES[source.state]).append(self._text(source), "dim")
-                if source.why is not None:
-                    words.append(f" ({self._say.say(source.why)})", "dim")
-                table.add_row("", words, Text(self._place(source), "dim"))
+            place = self._place(winner) if winner else ""
+            if winner is not None and winner.place is Place.BUILT_IN and winner.why is not None:
+                place = self._say.say(winner.why)
+            table.add_row(name, safe(row.value or ""), Text(place, "cyan"))
         self._out.print(table)
+        silent = ", ".join(row.name for row in rows if not row.value)
         if silent:
-            self._out.print(
-                Padding(self._say("explain.head.unset", names=", ".join(silent)), (0, 0, 0, 2)), style="dim"
-            )
-        if marked:
+            words = self._say("explain.head.unset", names=silent)
+            self._out.print(Padding(words, (0, 0, 0, 2)), style="dim")
+        self._without_effect(rows)
+        if any(row.changed for row in told):
             self._out.print(self._say("explain.head.legend"), style="dim")
+
+    def _without_effect(self, rows: tuple[Explained, ...]) -> None:
+        """What somebody wrote and what does not count here, one line each."""
+        lost = [
+            (row, source)
+            for row in rows
+            for source in row.sources
+            if source.state is not State.WINS and source.place not in _GIVEN
+        ]
+        if not lost:
+            return
+        self._out.print()
+        self._out.print(self._say("explain.head.without-effect"))
+        table = Table.grid(padding=(0, 2), expand=False)
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold", ratio=1)
+        for row, source in lost:
+            where = Text(self._place(source).replace("\n", " "))
+            if source.why is not None:
+                where.append(f"  {self._say.say(source.why)}", "dim")
+            state = Text(self._say(f"explain.state.{source.state.value}"), _STYLES[source.state])
+            table.add_row(f"  {row.name}", state, where)
+        self._out.print(table)
 
     def _row(self, row: Explained) -> None:
         value = safe(row.value) if row.value is not None else ""

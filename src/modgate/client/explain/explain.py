@@ -152,8 +152,10 @@ def _notes(
     if keys:
         notes.append(Message("explain.note.keys" if editor else "explain.note.no-editor"))
     if editor is not None and (keys or wish.consumer in {Consumer.GOPLS, Consumer.VSCODE_TERMINAL}):
-        values = {"name": editor.name, "folder": str(editor.folder), "profile": editor.profile or "-"}
+        values = {"name": editor.name, "folder": str(editor.folder)}
         notes.append(Message("explain.note.editor", values))
+        if editor.profile:
+            notes.append(Message("explain.note.profile", {"profile": editor.profile}))
     if wish.consumer is not Consumer.GOPLS or editor is None:
         return notes
     if any(row.name in COPIED and row.winner and row.winner.file for row in variables):

@@ -72,7 +72,9 @@ def explain_plain(name: str, environment: Environment) -> Explained:
                 replace(source, state=State.HIDDEN, why=why) if source.state is State.WINS else source
                 for source in sources
             )
-        found.extend(sources)
+        # One setting (http.proxy) may stand for both spellings.
+        known = {(source.place, source.file, source.line) for source in found if source.file}
+        found += [one for one in sources if (one.place, one.file, one.line) not in known]
         value = value or environment.values.get(form) or None
     ordered = sorted(found, key=lambda source: source.state is State.UNSEEN)
     return Explained(name, value, tuple(ordered), changed=value is not None, predicted=environment.predicted)
