@@ -132,7 +132,7 @@ def own_names(folder: Path) -> None:
 
 
 def prctl(option: int, value: int) -> None:
-    """Set an attribute of this process, as prctl(2) says. Raises OSError."""
+    """Set an attribute of this process (see the manual of that name). Raises OSError."""
     _checked(_libc().prctl(option, ctypes.c_ulong(value), 0, 0, 0))
 
 
