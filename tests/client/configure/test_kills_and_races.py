@@ -142,7 +142,8 @@ def test_changes_made_at_the_same_time_are_all_there(tmp_path: Path) -> None:
         assert json.loads(out)["changed"]
     written = (folder / ".config" / "go" / "env").read_text()
     assert written == "".join(f"{wish}\n" for wish in sorted(wishes))
-    memory = json.loads((folder / ".local/state/modgate/used.json").read_text())
+    (kept,) = (folder / ".local/state/modgate/used").iterdir()
+    memory = json.loads(kept.read_text())
     assert len(memory["written"]) == len(wishes)
 
 

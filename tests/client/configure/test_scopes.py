@@ -77,6 +77,15 @@ def test_reset_puts_back_what_stood_there(home: Home, scope: str) -> None:
     assert "Nothing to take back" in home.use("--reset").out
 
 
+def test_an_older_change_can_be_undone_after_a_newer_one(home: Home) -> None:
+    first = home.use("goproxy.cn", "--no-check", "--json").document["change"]
+    home.use("aliyun", "--scope", "shell", "--no-check")
+    assert home.modgate("undo", first).status == 0
+    assert not home.goenv.exists()
+    assert home.use("--reset").status == 0
+    assert not (home.folder / ".bashrc").exists()
+
+
 def test_reset_leaves_what_somebody_changed_since(home: Home) -> None:
     home.use("goproxy.cn", "--no-check")
     home.goenv.write_text("GOPROXY=https://mine.test\n")

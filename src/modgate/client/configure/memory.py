@@ -1,12 +1,14 @@
 """What stands in people's files by modgate's hand, and what stood there before: for `modgate use --reset`.
 
-One JSON file in the state folder. It is edited in the same change as the files it tells of, so the journal,
-a kill and `modgate undo` keep it true. The oldest value before modgate's first change is kept as long as
-nobody else changes the variable in between; then theirs counts.
+One JSON file in the state folder for each file of a person's. It is edited in the same change as the file it
+tells of, so the journal, a kill and `modgate undo` keep it true; one for all would keep an older change from
+being undone after a newer one of another file. The oldest value before modgate's first change is kept as
+long as nobody else changes the variable in between; then theirs counts.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -16,10 +18,16 @@ from modgate.errors import Invalid
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["NAME", "remembered", "with_written"]
+__all__ = ["FOLDER", "memory_of", "remembered", "with_written"]
 
-NAME = "used.json"
+FOLDER = "used"
+"""Below the state folder."""
 _FORMAT = 1
+
+
+def memory_of(file: str) -> str:
+    """The name of the memory of a person's file."""
+    return f"{hashlib.sha256(file.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}.json"
 
 
 def remembered(data: bytes | None) -> tuple[Written, ...]:
@@ -37,7 +45,9 @@ def remembered(data: bytes | None) -> tuple[Written, ...]:
             for row in read["written"]
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise Invalid(f"modgate's memory ({NAME}) cannot be read", next_step="Delete that file.") from error
+        raise Invalid(
+            f"modgate's memory cannot be read: {error}", next_step=f"Delete {FOLDER} in its state folder."
+        ) from error
 
 
 def with_written(data: bytes | None, written: Iterable[Written]) -> bytes | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from modgate.client.configure.editor_scope import editors_here, settings_files
 from modgate.client.configure.formats import Unwritable, changed, is_bare, value_in, without_empty
-from modgate.client.configure.memory import NAME, remembered, with_written
+from modgate.client.configure.memory import FOLDER, memory_of, remembered, with_written
 from modgate.client.configure.places import Drafts, Scope, Written
 from modgate.client.configure.profile import BEGIN, block_values, shell_of
 from modgate.client.configure.shell_scope import put_into_profiles
@@ -87,7 +87,7 @@ def plan_reset(host: Host, state: PurePath, scope: Scope | None, names: frozense
     drafts, shell = Drafts(host), current_shell(host)
     wanted = [
         item
-        for item in remembered(host.read(host.path(str(state / NAME))))
+        for item in _all_remembered(host, state)
         if (scope is None or item.scope is scope) and (not names or item.name in names)
     ]
     done: list[Written] = []
@@ -150,12 +150,17 @@ def _written(edits: tuple[FileEdit, ...], order: Order) -> tuple[Written, ...]:
 
 
 def _remembered(host: Host, state: PurePath, written: tuple[Written, ...]) -> tuple[FileEdit, ...]:
-    if not written:
-        return ()
     drafts = Drafts(host)
-    file = str(state / NAME)
-    drafts.write(file, with_written(drafts.read(file), written))
+    for item in written:
+        memory = str(state / FOLDER / memory_of(item.file))
+        drafts.write(memory, with_written(drafts.read(memory), [item]))
     return drafts.edits()
+
+
+def _all_remembered(host: Host, state: PurePath) -> list[Written]:
+    folder = host.path(str(state / FOLDER))
+    names = [name for name in host.listdir(folder) if name.endswith(".json")]
+    return [item for name in names for item in remembered(host.read(folder / name))]
 
 
 def _drop_blocks(host: Host, drafts: Drafts, shell: Shell) -> None:
