@@ -24,6 +24,7 @@ __all__ = ["show_binary", "show_survey"]
 
 _CLOSED = "module lookup disabled by GOPROXY=off"
 _MOST = 20
+_MOST_ERRORS = 3
 
 
 def show_survey(
@@ -40,12 +41,13 @@ def show_survey(
         out.print(_modules(survey, shown, say, out))
     if len(rows) > len(shown) and shown:
         out.print(say("toolchain.text.more", count=len(rows) - len(shown)), style="dim")
+    _errors(rows, say, out)
     if survey.listing.source != "go list":
         out.print(say("toolchain.text.from-gomod"), style="yellow")
     if survey.listing.error:
-        for line in survey.listing.error.splitlines()[:4]:
-            out.print(f"  {safe(line)}", style="yellow")
-    if closed and (survey.listing.error or any(one.error for one in rows)):
+        for line in survey.listing.error.splitlines():
+            out.print(f"  {line}", style="yellow")
+    if closed and (survey.listing.error or any(need.missing for need in survey.needs.values())):
         out.print(say("toolchain.text.closed"), style="dim")
 
 
@@ -129,10 +131,21 @@ def _downloads(survey: Survey, say: Catalogue) -> str:
     return "; ".join(words)
 
 
+def _errors(rows: list[ListedModule], say: Catalogue, out: Console) -> None:
+    """What go could not read, beside what it was not allowed to."""
+    failed = [one for one in rows if one.error and _CLOSED not in one.error]
+    if not failed:
+        return
+    out.print()
+    out.print(say("toolchain.text.unread", count=len(failed)), style="yellow")
+    for one in failed[:_MOST_ERRORS]:
+        out.print(f"  {one.path}: {' '.join(one.error.split())}", style="dim")
+
+
 def _worth(survey: Survey, one: ListedModule) -> bool:
     need = survey.needs.get(one.fetched)
     news = one.replaced_path or one.update or one.retracted or one.deprecated
-    return bool(news or (need and need.missing) or (one.error and _CLOSED not in one.error))
+    return bool(news or (need and need.missing))
 
 
 def _modules(survey: Survey, rows: list[ListedModule], say: Catalogue, out: Console) -> Table:
@@ -172,8 +185,6 @@ def _notes(one: ListedModule, say: Catalogue) -> str:
     found += [say("toolchain.note.retracted", why=safe(why)) for why in one.retracted]
     if one.deprecated:
         found.append(say("toolchain.note.deprecated", why=safe(one.deprecated)))
-    if one.error and _CLOSED not in one.error:
-        found.append(safe(one.error))
     return "\n".join(found)
 
 

@@ -12,6 +12,7 @@ from modgate.client.explain.explain import Wish, checked_names, explain
 from modgate.client.explain.model import Consumer, Explained, Explanation, Place, Source, State
 from modgate.client.machine.host import Ran, System
 from modgate.client.machine.recorded import RecordedHost
+from modgate.client.machine.shells import Session, Shell, profile_files
 from modgate.errors import Invalid
 from modgate.messages import Catalogue, Language
 
@@ -289,3 +290,28 @@ async def test_no_credential_reaches_the_document() -> None:
 def test_a_name_that_cannot_be_meant_is_refused(name: str) -> None:
     with pytest.raises(Invalid):
         checked_names([name])
+
+
+async def test_the_variables_of_a_running_extension_host_are_measured_and_not_predicted() -> None:
+    process = {
+        "/proc/stat": "btime 1000\n",
+        "/proc/42/cmdline": "/usr/bin/code\0--type=utility\0--utility-sub-type=node.mojom.NodeService\0",
+        "/proc/42/environ": "VSCODE_CRASH_REPORTER_PROCESS_TYPE=extensionHost\0GOPROXY=https://old.test\0",
+        "/proc/42/stat": f"42 (code) S {' '.join(['0'] * 40)}",
+    }
+    files = {VSCODE: "{}", "/home/me/.profile": "export GOPROXY=https://new.test\n", **process}
+    row = await _one(_host(files), "GOPROXY", Consumer.GOPLS)
+    assert (row.value, row.predicted) == ("https://old.test", False)
+    assert row.sources[0].place is Place.EDITOR_PROCESS
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+async def test_the_files_that_are_told_are_those_that_a_terminal_reads(shell: str) -> None:
+    names = [".bashrc", ".profile", ".zshenv", ".zshrc", ".zprofile", ".config/fish/config.fish"]
+    host = _host({f"/home/me/{name}": "" for name in names}, SHELL=f"/bin/{shell}")
+    found = await _all(host, Consumer.TERMINAL)
+    read = [str(path) for path in profile_files(host, Shell(shell), Session(login=False))]
+    assert found.shell == shell
+    assert found.files
+    assert list(found.files) == [path for path in read if path in found.files]
+    assert {path for path in read if path.removeprefix("/home/me/") in names} == set(found.files)

@@ -18,7 +18,8 @@ from modgate.client.machine.local import LocalHost
 from modgate.client.toolchain.binary import parse_version_m, read_binary
 from modgate.client.toolchain.document import document, totals
 from modgate.client.toolchain.downloads import Need, ask_sizes
-from modgate.client.toolchain.survey import Wish, survey
+from modgate.client.toolchain.listing import ListedModule, Listing, required_paths
+from modgate.client.toolchain.survey import Wish, needed, survey
 from modgate.errors import Invalid
 from modgate.wiring.client import outfit
 
@@ -114,6 +115,18 @@ async def test_a_replaced_module_is_needed_in_its_place_and_a_folder_not_at_all(
     found = await area.survey()
     assert set(found.needs) == {(DRILL.path, DRILL.version)}
     assert totals(found)["replaced"] == 2
+
+
+async def test_a_module_that_go_mod_does_not_name_is_not_downloaded(area: Area) -> None:
+    listing = Listing((ListedModule("example.com/a", "v1.0.0"), ListedModule("example.com/b", "v1.0.0")))
+    host = LocalHost(area.environ)
+    area.write("module example.com/app\n\ngo 1.21\n\nrequire example.com/a v1.0.0\n")
+    required = required_paths(host, str(area.folder / "go.mod"))
+    found = needed(host, area.environ["GOMODCACHE"], listing, required)
+    assert list(found) == [("example.com/a", "v1.0.0")]
+    assert len(needed(host, area.environ["GOMODCACHE"], listing, None)) == 2
+    area.write("module example.com/app\n\ngo 1.16\n\nrequire example.com/a v1.0.0\n")
+    assert required_paths(host, str(area.folder / "go.mod")) is None
 
 
 async def test_a_refused_go_version_is_told_with_the_requirements_of_go_mod(area: Area) -> None:

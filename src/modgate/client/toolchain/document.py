@@ -36,7 +36,7 @@ def document(survey: Survey) -> dict[str, object]:
             "download": f"golang.org/toolchain@{selection.download}" if selection.download else None,
             "downloaded": not survey.toolchain_missing if selection.download else None,
         },
-        "listing": {"source": listing.source, "error": safe(listing.error) or None},
+        "listing": {"source": listing.source, "error": listing.error or None},
         "totals": totals(survey),
         "modules": [_module(survey, one) for one in listing.modules],
         "env": {name: safe(value) for name, value in survey.env.items()},
@@ -87,7 +87,7 @@ def _module(survey: Survey, one: ListedModule) -> dict[str, object]:
         "update": one.update or None,
         "retracted": [safe(reason) for reason in one.retracted],
         "deprecated": safe(one.deprecated) or None,
-        "error": safe(one.error) or None,
+        "error": one.error or None,
     }
 
 

@@ -13,7 +13,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from modgate.client.doctor.toolchain import go_order
 from modgate.errors import Absent, Invalid, Unavailable
+from modgate.gomod.harmless import harmless
 from modgate.gomod.modfile import parse_lax
 
 if TYPE_CHECKING:
@@ -21,12 +23,15 @@ if TYPE_CHECKING:
 
     from modgate.client.machine.host import Host
 
-__all__ = ["CLOSED", "ListedModule", "Listing", "go_env", "list_modules"]
+__all__ = ["CLOSED", "ListedModule", "Listing", "go_env", "list_modules", "required_paths"]
 
 CLOSED: Mapping[str, str] = {"GOPROXY": "off", "GONOPROXY": "none", "GOVCS": "*:off", "GOSUMDB": "off"}
 """Every way to the network closed, for one go command."""
 
 _LIMIT = 120.0
+_PRUNED = (1, 17)
+_MOST_LINES = 4
+_LONGEST = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,7 @@ async def list_modules(host: Host, folder: str, gomod: str, *, network: bool, up
         modules = tuple(_module(item) for item in _objects(ran.stdout))
     except ValueError:
         modules = ()
-    error = ran.stderr.strip() if ran.status or not modules else ""
+    error = _said(ran.stderr) if ran.status or not modules else ""
     if not any(not module.main for module in modules) and error:
         return Listing(_required(host, gomod), "go.mod", error)
     return Listing(modules, error=error)
@@ -151,10 +156,18 @@ def _module(item: dict[str, object]) -> ListedModule:
         replaced_path=str(instead.get("Path", "")),
         replaced_version=str(instead.get("Version", "")),
         go=str(item.get("GoVersion", "")),
-        error=str(error.get("Err", "")),
+        error=_said(str(error.get("Err", ""))),
         update=str(update.get("Version", "")),
         retracted=tuple(map(str, retracted)) if isinstance(retracted, list) else (),
         deprecated=str(item.get("Deprecated", "")),
+    )
+
+
+def _said(text: str) -> str:
+    """What go said, at most four lines of them, without credentials and control characters."""
+    lines = [line for line in harmless(text).strip().splitlines() if line.strip()][:_MOST_LINES]
+    return "\n".join(
+        "".join(char if char.isprintable() else "?" for char in line[:_LONGEST]) for line in lines
     )
 
 
@@ -183,6 +196,20 @@ def _required(host: Host, gomod: str) -> tuple[ListedModule, ...]:
             )
         )
     return tuple(found)
+
+
+def required_paths(host: Host, gomod: str) -> frozenset[str] | None:
+    """The modules that `go mod download` fetches: since Go 1.17 go.mod names all that a build can need, and
+    others only stand in the graph. None where it names not all (an older go line).
+    """
+    try:
+        read = parse_lax(host.read(host.path(gomod)) or b"")
+    except (Unavailable, Invalid):
+        return None
+    order = go_order(read.go)
+    if order is None or order[:2] < _PRUNED:
+        return None
+    return frozenset(one.path for one in read.require)
 
 
 def _without_mod(flags: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modgate.client.toolchain.downloads import Need, ask_sizes, missing_files
-from modgate.client.toolchain.listing import Listing, go_env, list_modules
+from modgate.client.toolchain.listing import Listing, go_env, list_modules, required_paths
 from modgate.client.toolchain.selection import Lines, Selection, select_toolchain
 from modgate.errors import Unavailable
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from modgate.client.machine.host import Host
     from modgate.client.net.session import Outfit
 
-__all__ = ["Survey", "Wish", "survey"]
+__all__ = ["Survey", "Wish", "needed", "survey"]
 
 _LINE = re.compile(r"^\s*(go|toolchain)[ \t]+(\S+)", re.MULTILINE)
 
@@ -90,14 +90,25 @@ async def survey(host: Host, wish: Wish, outfit: Callable[[], Outfit]) -> Survey
     listing = Listing()
     if gomod or gowork:
         listing = await list_modules(host, wish.folder, gomod, network=wish.network, updates=wish.updates)
-    wanted = dict.fromkeys(one.fetched for one in listing.modules if one.fetched[0])
-    needs = {(need.path, need.version): need for need in missing_files(host, modcache, wanted)}
+    needs = needed(host, modcache, listing, None if gowork else required_paths(host, gomod))
     sizes: Mapping[tuple[str, str], int] = {}
     if wish.sizes:
         sizes = await ask_sizes(
             outfit(), env.get("GOPROXY", ""), env.get("GONOPROXY", ""), list(needs.values())
         )
     return Survey(env, gomod, gowork, setting, lines, selection, missing, listing, needs, sizes, wish.sizes)
+
+
+def needed(
+    host: Host, modcache: str, listing: Listing, required: frozenset[str] | None
+) -> dict[tuple[str, str], Need]:
+    """What is missing of each module that would be downloaded; `required` are their paths, None for all."""
+    wanted = dict.fromkeys(
+        one.fetched
+        for one in listing.modules
+        if one.fetched[0] and (required is None or one.path in required)
+    )
+    return {(need.path, need.version): need for need in missing_files(host, modcache, wanted)}
 
 
 async def _setting(host: Host) -> str:
