@@ -104,7 +104,8 @@ def _facts(survey: Survey, say: Catalogue, host: Host) -> Table:
         table.add_row(say("toolchain.head.asks", file=file), asked)
     chosen = Text(f"{selection.name} ({say(f'toolchain.why.{selection.why}')})")
     if selection.forbidden:
-        words = {"go": f"go {lines.go}", "setting": survey.setting}
+        rule = "toolchain default" if lines.toolchain == "default" else f"GOTOOLCHAIN={survey.setting}"
+        words = {"go": f"go {lines.go}", "rule": rule}
         chosen = Text(say("toolchain.toolchain.forbidden", **words), "red")
     elif selection.download:
         key = "download" if survey.toolchain_missing else "there"

@@ -177,6 +177,13 @@ async def test_the_editors_terminal_gets_the_profile_over_the_setting_for_termin
     assert gopls.value == "sum.golang.org"
 
 
+async def test_a_line_without_export_does_not_reach_the_editors_terminal() -> None:
+    host = _host({VSCODE: "{}", "/home/me/.bashrc": "GOPROXY=https://rc.test\n"})
+    row = await _one(host, "GOPROXY", Consumer.VSCODE_TERMINAL)
+    assert row.value == "https://proxy.golang.org,direct"
+    assert _why(row.sources[-1]) == "explain.why.not-exported"
+
+
 async def test_a_line_without_export_counts_where_the_variable_comes_exported() -> None:
     settings = '{"terminal.integrated.env.linux": {"GOPROXY": "https://t.test"}}'
     host = _host({VSCODE: settings, "/home/me/.bashrc": "GOPROXY=https://rc.test\n"})

@@ -2,8 +2,8 @@
 
 GOTOOLCHAIN is a name, `auto`, `path`, `local`, or a name with `+auto` or `+path`; with auto and path the
 `toolchain` line counts where it is not older than the toolchain so far, then the `go` line where it is newer;
-in a workspace those of go.work stand for those of go.mod. A toolchain is the zip of the module
-golang.org/toolchain, version v0.0.1-NAME.OS-ARCH. Source: cmd/go/internal/toolchain/select.go.
+in a workspace those of go.work stand for those of go.mod. `toolchain default` forbids to switch. A toolchain
+is the zip of the module golang.org/toolchain, version v0.0.1-NAME.OS-ARCH. Source: cmd/go/internal/toolchain/select.go.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Selection:
         name: `go1.26.8`.
         why: `installed`, `GOTOOLCHAIN`, `toolchain` or `go` (the line that asks for it).
         download: The version of golang.org/toolchain that it is, empty for the installed one.
-        forbidden: It is asked for and GOTOOLCHAIN forbids switching: go fails.
+        forbidden: The go line asks for a newer one and switching is forbidden: go fails.
     """
 
     name: str
@@ -48,16 +48,15 @@ def select_toolchain(setting: str, local: str, lines: Lines, platform: str) -> S
     best, why = local, "installed"
     if name not in {"auto", "path", "local"} and go_order(name) is not None:
         best, why = name, "GOTOOLCHAIN"
-    wanted, reason = best, why
-    if lines.toolchain != "local":
-        if lines.toolchain not in {"", "default"} and _compare(lines.toolchain, wanted) > 0:
-            wanted, reason = lines.toolchain, "toolchain"
-        if lines.go and _compare(lines.go, wanted) > 0:
-            wanted, reason = f"go{_with_patch(lines.go)}", "go"
-    if mode not in {"auto", "path"}:
+    if mode not in {"auto", "path"} or lines.toolchain == "default":
         # The toolchain line is advice: without switching only a newer go line is a refusal.
         refused = bool(lines.go) and _compare(lines.go, best) > 0
         return Selection(best, why, _download(best, local, platform), forbidden=refused)
+    wanted, reason = best, why
+    if lines.toolchain and _compare(lines.toolchain, wanted) > 0:
+        wanted, reason = lines.toolchain, "toolchain"
+    if lines.go and _compare(lines.go, wanted) > 0:
+        wanted, reason = f"go{_with_patch(lines.go)}", "go"
     return Selection(wanted, reason, _download(wanted, local, platform) if mode == "auto" else "")
 
 
