@@ -3,7 +3,8 @@
 GOTOOLCHAIN is a name, `auto`, `path`, `local`, or a name with `+auto` or `+path`; with auto and path the
 `toolchain` line counts where it is not older than the toolchain so far, then the `go` line where it is newer;
 in a workspace those of go.work stand for those of go.mod. `toolchain default` forbids to switch. A toolchain
-is the zip of the module golang.org/toolchain, version v0.0.1-NAME.OS-ARCH. Source: cmd/go/internal/toolchain/select.go.
+is the zip of the module golang.org/toolchain, version v0.0.1-NAME.OS-ARCH.
+Source: cmd/go/internal/toolchain/select.go.
 """
 
 from __future__ import annotations
