@@ -14,7 +14,7 @@ from modgate.client.configure.naming import named_chain
 from modgate.client.launch import desktop
 from modgate.client.launch.environment import PROXY_VARIABLES, with_web_proxy
 from modgate.client.launch.permission import unsupported, why_forbidden
-from modgate.client.launch.plain import CANNOT, NOT_EXECUTABLE, NOT_FOUND, TIMED_OUT, limited, replace_process
+from modgate.client.launch.plain import CANNOT, NOT_FOUND, TIMED_OUT, NotStarted, limited, replace_process
 from modgate.client.machine.host import System
 from modgate.client.machine.showing import hidden_value, safe
 from modgate.errors import Invalid
@@ -53,10 +53,20 @@ def started(wish: Wish, say: Catalogue) -> int:
         _tell_plan(wish, values, argv, say)
     if wish.dry_run or not argv:
         return 0
-    if wish.isolate:
-        return _isolated(wish, host, argv, environ, say)
-    status = replace_process(argv, environ) if wish.seconds is None else limited(argv, environ, wish.seconds)
-    return _told(status, argv, wish, say)
+    try:
+        if wish.isolate:
+            status = _isolated(wish, host, argv, environ, say)
+        elif wish.seconds is None:
+            status = replace_process(argv, environ)
+        else:
+            status = limited(argv, environ, wish.seconds)
+    except NotStarted as error:
+        key = "absent" if error.status == NOT_FOUND else "denied"
+        _say(say(f"run.error.{key}", program=safe(error.program)))
+        return error.status
+    if status == TIMED_OUT and wish.seconds is not None:
+        _say(say("run.error.late", seconds=f"{wish.seconds:g}"))
+    return status
 
 
 def _refused(host: Host, values: Mapping[str, str], say: Catalogue, *, force: bool) -> bool:
@@ -146,22 +156,10 @@ def _isolated(
             Path(wish.report).write_text(report + "\n", encoding="utf-8")
         except OSError as error:
             _say(f"{wish.report}: {error.strerror}")
-    elif status not in {NOT_FOUND, NOT_EXECUTABLE} or record.traffic or record.blocked:
+    else:
         from modgate.cli.run_show import show_report  # noqa: PLC0415  rich stays off what needs no table
 
         show_report(record, say)
-    return _told(status, argv, wish, say)
-
-
-def _told(status: int, argv: tuple[str, ...], wish: Wish, say: Catalogue) -> int:
-    import shutil  # noqa: PLC0415  only where the command did not replace us
-
-    if status == NOT_FOUND and shutil.which(argv[0]) is None:
-        _say(say("run.error.absent", program=safe(argv[0])))
-    elif status == NOT_EXECUTABLE and not wish.isolate and wish.seconds is None:
-        _say(say("run.error.denied", program=safe(argv[0])))
-    elif status == TIMED_OUT and wish.seconds is not None:
-        _say(say("run.error.late", seconds=f"{wish.seconds:g}"))
     return status
 
 

@@ -7,6 +7,7 @@ it leaves behind is ended with the run, because its network ends then.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING
 from modgate.client.launch import namespace
 from modgate.client.launch.environment import isolated
 from modgate.client.launch.offered import offers
-from modgate.client.launch.plain import CANNOT, NOT_EXECUTABLE, NOT_FOUND, with_default_signals
+from modgate.client.launch.plain import CANNOT, NotStarted, with_default_signals
 from modgate.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -47,10 +48,7 @@ class Forbidden(Unavailable):
 
 @dataclass(slots=True)
 class Started:
-    """A command that runs, and its sockets: the proxy's, the ports' in the order of `offers`, the rest.
-
-    `status` is set where the command could not be executed.
-    """
+    """A command that runs, and its sockets: the proxy's, the ports' in the order of `offers`, the rest."""
 
     pid: int
     proxy: socket.socket
@@ -58,11 +56,10 @@ class Started:
     names: Sequence[socket.socket]
     packets: socket.socket
     folder: tempfile.TemporaryDirectory[str]
-    status: int | None = None
 
 
 def start(argv: Sequence[str], environ: Mapping[str, str], targets: Sequence[Target]) -> Started:
-    """Start the command. Raises Forbidden where the system does not allow it."""
+    """Start the command. Raises NotStarted, and Forbidden where the system does not allow it."""
     folder = tempfile.TemporaryDirectory(prefix="modgate-run-", ignore_cleanup_errors=True)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with suppress(OSError):
@@ -76,7 +73,7 @@ def start(argv: Sequence[str], environ: Mapping[str, str], targets: Sequence[Tar
         _child(theirs, argv, environ, targets, Path(folder.name), parent)
     theirs.close()
     try:
-        return _received(ours, pid, targets, folder)
+        return _received(ours, pid, argv[0], targets, folder)
     except BaseException:
         with suppress(OSError):
             os.kill(pid, signal.SIGKILL)
@@ -89,7 +86,11 @@ def start(argv: Sequence[str], environ: Mapping[str, str], targets: Sequence[Tar
 
 
 def _received(
-    ours: socket.socket, pid: int, targets: Sequence[Target], folder: tempfile.TemporaryDirectory[str]
+    ours: socket.socket,
+    pid: int,
+    program: str,
+    targets: Sequence[Target],
+    folder: tempfile.TemporaryDirectory[str],
 ) -> Started:
     found: dict[str, list[socket.socket]] = {}
     while True:
@@ -120,10 +121,9 @@ def _received(
         if name in offered
         for sock in socks
     ]
-    status = None
     if data:
-        status = NOT_FOUND if told["code"] == 2 else NOT_EXECUTABLE
-    return Started(pid, found[_PROXY][0], ports, found[_NAMES], found[_PACKETS][0], folder, status)
+        raise NotStarted(program, found=told["code"] != errno.ENOENT)
+    return Started(pid, found[_PROXY][0], ports, found[_NAMES], found[_PACKETS][0], folder)
 
 
 def _child(  # noqa: PLR0917  all that the parent knows

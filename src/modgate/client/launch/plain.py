@@ -15,6 +15,9 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from modgate.errors import Absent
+from modgate.gomod.texts import shown
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -23,6 +26,7 @@ __all__ = [
     "NOT_EXECUTABLE",
     "NOT_FOUND",
     "TIMED_OUT",
+    "NotStarted",
     "by_terminal",
     "forwarded",
     "limited",
@@ -35,6 +39,15 @@ TIMED_OUT, CANNOT, NOT_EXECUTABLE, NOT_FOUND = 124, 125, 126, 127
 _GRACE = 5.0
 
 
+class NotStarted(Absent):
+    """The command cannot be started; `status` is 127 or 126."""
+
+    def __init__(self, program: str, *, found: bool) -> None:
+        super().__init__(f"{shown(program)} {'cannot be executed' if found else 'is not there'}")
+        self.program = program
+        self.status = NOT_EXECUTABLE if found else NOT_FOUND
+
+
 def with_default_signals() -> None:
     """Undo what Python does to signals, which a program would inherit."""
     for name in ("SIGPIPE", "SIGXFSZ"):
@@ -43,7 +56,7 @@ def with_default_signals() -> None:
 
 
 def replace_process(argv: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Become the command; returns a status only where that cannot be."""
+    """Become the command, or on Windows run it and return its status. Raises NotStarted."""
     sys.stdout.flush()
     sys.stderr.flush()
     if os.name == "nt":
@@ -51,22 +64,18 @@ def replace_process(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     with_default_signals()
     try:
         os.execvpe(argv[0], list(argv), dict(environ))  # noqa: S606  what was asked for
-    except FileNotFoundError:
-        return NOT_FOUND
-    except OSError:
-        return NOT_EXECUTABLE
+    except OSError as error:
+        raise _not_started(argv[0], error) from error
 
 
 def limited(argv: Sequence[str], environ: Mapping[str, str], seconds: float | None) -> int:
-    """Run the command for at most so long, and return its status."""
+    """Run the command for at most so long, and return its status. Raises NotStarted."""
     try:
         process = subprocess.Popen(  # noqa: S603  what was asked for
             list(argv), env=dict(environ), executable=_found(argv[0], environ)
         )
-    except FileNotFoundError:
-        return NOT_FOUND
-    except OSError:
-        return NOT_EXECUTABLE
+    except OSError as error:
+        raise _not_started(argv[0], error) from error
     with _Forwarding(process.pid):
         try:
             return shell_status(process.wait(seconds))
@@ -101,6 +110,10 @@ def by_terminal(number: int) -> bool:
         finally:
             os.close(terminal)
     return False
+
+
+def _not_started(program: str, error: OSError) -> NotStarted:
+    return NotStarted(program, found=not isinstance(error, FileNotFoundError))
 
 
 def _found(program: str, environ: Mapping[str, str]) -> str | None:

@@ -43,7 +43,7 @@ def run_isolated(  # noqa: PLR0917  one run
 ) -> int:
     """Run the command and return its status as a shell tells it; `record` gets the counts.
 
-    `way` is how this machine itself reaches the targets, `limit` is in seconds. Raises Forbidden.
+    `way` is how this machine itself reaches the targets, `limit` is in seconds. Raises Forbidden, NotStarted.
     """
     started = start(argv, environ, targets)
     try:
@@ -108,8 +108,6 @@ async def _ended(started: Started, limit: float | None) -> int:
         loop.remove_reader(descriptor)
         os.close(descriptor)
     _, status = os.waitpid(started.pid, 0)  # noqa: ASYNC222  it has ended
-    if started.status is not None:
-        return started.status
     return TIMED_OUT if late else shell_status(os.waitstatus_to_exitcode(status))
 
 
