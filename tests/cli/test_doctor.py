@@ -10,17 +10,17 @@ import subprocess
 import sys
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from modgate.client.doctor.document import schema
 from modgate.client.doctor.registry import all_checks
+from modgate.client.machine.local import LocalHost
 from modgate.messages import Language, texts_of
+from modgate.wiring import client as wiring
 from tests.client.doctor.json_schema import problems
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +193,32 @@ def test_fix_mends_and_undo_takes_it_back(person: Person) -> None:
     undone = person.run("undo", "--lang", "en")
     assert undone.returncode == 0
     assert person.goenv.read_bytes() == DAMAGED
+
+
+def test_a_fix_that_was_killed_is_put_back_before_the_machine_is_judged(person: Person) -> None:
+    script = Path(__file__).parents[1] / "client" / "configure" / "killed.py"
+    words = (*OFFLINE, "--fix", "--yes")
+
+    def fix_killed_at(step: int) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(script), str(step), str(person.home), *words],
+            env=person.environ(), cwd=person.home, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    _damage(person)
+    steps = int(fix_killed_at(-1).stderr.split()[-1])
+    person.run("undo")
+    half_made = 0
+    for step in range(steps - 10, steps):
+        assert person.goenv.read_bytes() == DAMAGED
+        fix_killed_at(step)
+        journal = wiring.journal(LocalHost(person.environ(), home=person.home))
+        half_made += any(change.state == "intended" for change in journal.changes())
+        person.run(*words)
+        assert not [change for change in journal.changes() if change.state == "intended"]
+        assert b"\r" not in person.goenv.read_bytes()
+        person.run("undo")
+    assert half_made
 
 
 @pytest.mark.parametrize(("words", "mended"), [(b"y\n", True), (b"\n", False), (b"n\n", False)])

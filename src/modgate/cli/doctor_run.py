@@ -7,6 +7,7 @@ an entry that go never reaches is no error.
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from modgate.cli import FAILED, USAGE
 from modgate.cli.doctor_fix import mend
 from modgate.cli.progress import Progress
 from modgate.cli.speech import console, print_json
+from modgate.client.configure.carrying import settle
 from modgate.client.doctor.check import Outcome
 from modgate.client.doctor.document import document
 from modgate.client.doctor.endpoints import spared
@@ -67,6 +69,9 @@ def diagnose(order: Order, say: Catalogue) -> int:
     """Run the doctor and return its exit status."""
     out = console()
     marks = Marks(unicode=out.encoding.lower().startswith("utf"))
+    if order.fix:
+        # What a killed change left half made is put back first: a repair must not be computed from it.
+        settle(wiring.journal(wiring.local_host()), sleep=time.sleep)
     found = asyncio.run(_examine(order, say, out, marks))
     fixed: dict[str, object] | None = None
     if order.as_json:
