@@ -10,7 +10,7 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from modgate.client.machine.host import FileStatus, Ran, System
 from modgate.errors import Absent, Unavailable
@@ -50,7 +50,7 @@ class LocalHost:
                     if os.path.realpath(path) == os.devnull:
                         return b""
                     raise Unavailable(f"{path} is no plain file", kind="bad-answer")
-                content = file.read(_MOST_BYTES + 1)
+                content = _start_of(file)
         except _ABSENT:
             return None
         except OSError as error:
@@ -155,6 +155,16 @@ async def _all_of(stream: asyncio.StreamReader | None) -> bytes:
     return b"".join(pieces)
 
 
+def _start_of(file: BinaryIO) -> bytes:
+    """In pieces: /proc/sys refuses to fill a buffer as large as the limit."""
+    pieces: list[bytes] = []
+    left = _MOST_BYTES + 1
+    while left > 0 and (piece := file.read(min(_PIECE, left))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
+
+
 def _without_waiting(path: str, flags: int) -> int:
     """Open a pipe at once: what nobody writes to would be waited for without end."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
@@ -166,4 +176,11 @@ async def _end(process: asyncio.subprocess.Process) -> None:
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
-    await process.wait()
+    # A pipe that is full and not read keeps the end of the process from being seen.
+    await asyncio.gather(process.wait(), _emptied(process.stdout), _emptied(process.stderr))
+
+
+async def _emptied(stream: asyncio.StreamReader | None) -> None:
+    with suppress(RuntimeError):  # somebody else reads it
+        while stream is not None and await stream.read(_PIECE):
+            pass
