@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from modgate.client.launch import namespace
 from modgate.client.launch.environment import isolated
 from modgate.client.launch.offered import offers
-from modgate.client.launch.plain import CANNOT, NotStarted, with_default_signals
+from modgate.client.launch.plain import CANNOT, NotStarted, forwarded, with_default_signals
 from modgate.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ def start(argv: Sequence[str], environ: Mapping[str, str], targets: Sequence[Tar
     sys.stdout.flush()
     sys.stderr.flush()
     parent = os.getpid()
+    # Until the parent can pass signals on, they wait; the child lets them in before it executes.
+    signal.pthread_sigmask(signal.SIG_BLOCK, forwarded())
     pid = os.fork()
     if pid == 0:
         ours.close()
@@ -80,6 +82,7 @@ def start(argv: Sequence[str], environ: Mapping[str, str], targets: Sequence[Tar
         with suppress(ChildProcessError):
             os.waitpid(pid, 0)
         folder.cleanup()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, forwarded())
         raise
     finally:
         ours.close()
@@ -158,6 +161,7 @@ def _child(  # noqa: PLR0917  all that the parent knows
         namespace.own_names(folder)
         step = "exec"
         with_default_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, forwarded())
         namespace.prctl(namespace.PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(CANNOT)

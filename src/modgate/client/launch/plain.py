@@ -20,6 +20,7 @@ from modgate.gomod.texts import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Self
 
 __all__ = [
     "CANNOT",
@@ -70,22 +71,29 @@ def replace_process(argv: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def limited(argv: Sequence[str], environ: Mapping[str, str], seconds: float | None) -> int:
     """Run the command for at most so long, and return its status. Raises NotStarted."""
+    with _Forwarding() as forwarding:
+        return _limited(argv, environ, seconds, forwarding)
+
+
+def _limited(
+    argv: Sequence[str], environ: Mapping[str, str], seconds: float | None, forwarding: _Forwarding
+) -> int:
     try:
         process = subprocess.Popen(  # noqa: S603  what was asked for
             list(argv), env=dict(environ), executable=_found(argv[0], environ)
         )
     except OSError as error:
         raise _not_started(argv[0], error) from error
-    with _Forwarding(process.pid):
-        try:
-            return shell_status(process.wait(seconds))
-        except subprocess.TimeoutExpired:
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_GRACE)
-            process.kill()
-            process.wait()
-            return TIMED_OUT
+    forwarding.begin(process.pid)
+    try:
+        return shell_status(process.wait(seconds))
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE)
+        process.kill()
+        process.wait()
+        return TIMED_OUT
 
 
 def shell_status(returncode: int) -> int:
@@ -126,20 +134,32 @@ def _found(program: str, environ: Mapping[str, str]) -> str | None:
 
 
 class _Forwarding:
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
+    """Passes signals on; those that come before there is a command wait for it."""
+
+    def __init__(self) -> None:
+        self._pid = 0
+        self._waiting: list[int] = []
         self._before: dict[signal.Signals, object] = {}
 
-    def __enter__(self) -> None:
+    def begin(self, pid: int) -> None:
+        """The command is there."""
+        self._pid = pid
+        while self._waiting:
+            os.kill(pid, self._waiting.pop(0))
+
+    def __enter__(self) -> Self:
         for number in forwarded():
             with suppress(OSError, ValueError):
                 self._before[number] = signal.signal(number, self._pass_on)
+        return self
 
     def __exit__(self, *_: object) -> None:
         for number, before in self._before.items():
             signal.signal(number, before)  # type: ignore[arg-type]
 
     def _pass_on(self, number: int, _frame: object) -> None:
-        if not by_terminal(number):
+        if not self._pid:
+            self._waiting.append(number)
+        elif not by_terminal(number):
             with suppress(OSError):
                 os.kill(self._pid, number)

@@ -70,6 +70,7 @@ async def _watched(
     loop.add_reader(started.packets, _count_packets, started.packets, open_ports, record)
     for number in forwarded():
         loop.add_signal_handler(number, _pass_on, started.pid, number)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, forwarded())
     try:
         return await _ended(started, limit)
     finally:
