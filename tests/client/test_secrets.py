@@ -327,6 +327,7 @@ def test_a_variable_whose_name_says_secret_shows_nothing_of_its_value() -> None:
     [
         "rsc.io/quote@v1.5.2",
         "GOAUTH=netrc",
+        "the --password option is missing, --token must be given",
         "HTTP Basic: Access denied",
         "Basic authentication is required",
         "https://h/m?go-get=1",
@@ -356,6 +357,8 @@ def test_what_is_no_secret_stays(text: str) -> None:
         "eyJhbGciOiJIUzI1NiJ9.SECRET.SECRET",
         "machine h login me password SECRET",
         "-ldflags=-X main.key=SECRET",
+        "GOAUTH=/bin/helper --password SECRET; netrc",
+        "helper --api-key 'SECRET' --user me",
     ],
 )
 def test_what_is_a_secret_goes(text: str) -> None:

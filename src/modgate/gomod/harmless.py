@@ -49,8 +49,14 @@ _ASSIGNED = re.compile(
 _NETRC = re.compile(
     r"(?P<name>\b(?:machine\s+\S+|login\s+\S+|default)\s+(?:(?:login|account)\s+\S+\s+)?password\s+)(?!TOKEN\b)\S+"
 )
+# The argument of a helper's option; the words that follow an option's name in a sentence are none.
+_OPTION = re.compile(
+    rf"(?i)(?P<name>(?<![\w-])--?[\w-]{{0,40}}{_NAME}[\w-]{{0,40}}[ \t]+[{_QUOTES}]?)"
+    rf"(?!-|\*\*\*|(?:is|was|are|must|flag|option|or|and|for|to|with|can|cannot|not|needs|requires?|which|that)\b)"
+    rf"[^\s,;|{_QUOTES}，；、。]+"
+)
 _LINKED = re.compile(r"""(?P<name>-X[= ]["']?[^\s="']{1,300}=)[^\s"']+""")
-_PATTERNS = (_TOKEN_HEADER, _COOKIE, _KNOWN, _JWT, _QUERY, _ASSIGNED, _NETRC, _LINKED)
+_PATTERNS = (_TOKEN_HEADER, _COOKIE, _KNOWN, _JWT, _QUERY, _ASSIGNED, _NETRC, _OPTION, _LINKED)
 
 
 def harmless(text: str) -> str:
