@@ -234,6 +234,8 @@ PROGRAMS = [
     "export GOPROXY=~/x\nPATH=$PATH:/q\n",
     "cat >/dev/null <<EOF\nexport GOPROXY=no\nEOF\nexport GOPROXY='yes; no' OTHER=\"a && b\"\n",
     "declare -x GOPROXY='it is #1'\n",
+    "X=a\nexport GOPROXY=$X:~/y:b~/c:\"~/z\":'~/q'\n",
+    "GOPROXY=a:~/y:~:z\nexport GOPROXY\n",
     "set -o allexport\nGOPROXY=all\n",
     ". ~/other\nexport GOPROXY=$BASE/x\n",
     "test -r ~/other && . ~/other; export GOPROXY=${BASE}y\n",

@@ -158,14 +158,17 @@ def _not_read(scene: Scene, shell: Shell, terminal: Reading, editor: Reading) ->
             continue
         reading = read_file(scene.host, path)
         for one in reading.assignments:
-            known = scene.host.environ.get(one.name) or terminal.of(one.name) or one.name in told
+            elsewhere = terminal.of(one.name)
+            certain = any(not other.conditional for other in elsewhere)
+            known = scene.host.environ.get(one.name) or certain or one.name in told
             if one.name not in _NAMES or known or one.conditional:
                 continue
             if one.value is not None and one.value == scene.go[one.name]:
                 continue
             told.add(one.name)
-            # A login reads this one: the variable comes with the next login at the latest.
-            soon = str(path) in editor.files
+            # A login reads this one: the variable comes with the next login at the latest. What stands in a
+            # function or a block of a file that is read comes when that is run, which has not happened yet.
+            soon = str(path) in editor.files or bool(elsewhere)
             yield Finding(
                 causes.NOT_READ,
                 {"variable": one.name, "file": one.place, "shell": shell.value},

@@ -83,6 +83,7 @@ _FUNCTION = re.compile(r"(?:function\s+)?[\w-]+\s*\(\)\s*\{\s*|function\s+[\w-]+
 _ARM = re.compile(r"\A\(?[^\s()'\"=]+\)\s+")
 _JOINT = re.compile(r";;?|&&|\|\||&(?=\s|\Z)")
 _DOLLAR_QUOTE = re.compile(r"\A\$['\"]|=\$['\"]")
+_TILDE = re.compile(r"(?<=:)~(?=[/:])")
 _LONGEST_VALUE = 50
 _FISH_QUOTED = re.compile(r"""\"(?:[^"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'""", re.DOTALL)
 _CODED = re.compile(r"\\x([0-9a-f]{2})|\\u([0-9a-f]{4})")
@@ -235,7 +236,8 @@ class _Parser:
             return []
         exported = "x" in short or "--export" in flags
         # A list leaves fish with colons where its name says that it is a path, else with spaces.
-        text = (":" if rest[0].endswith("PATH") else " ").join(rest[1:])
+        words = [re.sub(r"\A~(?=/|\Z)", "$HOME", word) for word in rest[1:]]
+        text = (":" if rest[0].endswith("PATH") else " ").join(words)
         if set(short) & {"a", "p"} or set(flags) & {"--append", "--prepend"}:
             return [Set(rest[0], None, exported, own=True)]
         return [self._set(rest[0], text, exported=exported)]
@@ -276,6 +278,8 @@ class _Parser:
             body = piece[1:-1] if piece.startswith('"') else piece
             if not piece.startswith('"') and not out and re.match(r"~(?:/|\Z)", body):
                 body = "$HOME" + body[1:]
+            if not piece.startswith('"') and self._shell is not Shell.FISH:
+                body = _TILDE.sub("$HOME", body)
             if re.search(r"(?<!\\)(?:`|\$\(|\$\{[^}]*[^A-Za-z0-9_}])", body) or (
                 self._shell is Shell.FISH and not piece.startswith('"') and "(" in body
             ):
