@@ -10,7 +10,7 @@ from rich.text import Text
 
 from modgate.client.explain.model import Place, State
 from modgate.client.machine.editor_values import short
-from modgate.client.machine.showing import safe
+from modgate.client.machine.showing import hidden_value, safe
 from modgate.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class _Page:
             place = self._place(winner) if winner else ""
             if winner is not None and winner.place is Place.BUILT_IN and winner.why is not None:
                 place = self._say.say(winner.why)
-            table.add_row(name, safe(row.value or ""), Text(place, "cyan"))
+            table.add_row(name, hidden_value(row.name, row.value or ""), Text(place, "cyan"))
         self._out.print(table)
         silent = ", ".join(row.name for row in rows if not row.value)
         if silent:
@@ -121,7 +121,7 @@ class _Page:
         self._out.print(table)
 
     def _row(self, row: Explained) -> None:
-        value = safe(row.value) if row.value is not None else ""
+        value = hidden_value(row.name, row.value or "")
         title = Text(row.name, "bold").append(" = ").append(value) if value else Text(row.name, "bold")
         if not value:
             words = "explain.value.unset" if row.value is None else "explain.value.empty"
@@ -146,7 +146,7 @@ class _Page:
         if source.text is None:
             removed = source.place is Place.EDITOR
             return self._say("explain.value.removed" if removed else "explain.value.unknown")
-        return safe(source.text) if source.text else self._say("explain.value.empty")
+        return hidden_value(source.name, source.text) if source.text else self._say("explain.value.empty")
 
     def _place(self, source: Source) -> str:
         say = self._say

@@ -113,4 +113,4 @@ def _unfish(text: str) -> str:
 
 
 def _unpower(text: str) -> str:
-    return text.replace("''", "'")
+    return re.sub(r"(['‘’‚‛])\1", r"\1", text)

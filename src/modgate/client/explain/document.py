@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modgate.client.machine.showing import safe
+from modgate.client.machine.showing import hidden_value, safe
 
 if TYPE_CHECKING:
     from modgate.client.explain.model import Explained, Explanation, Source
@@ -37,7 +37,7 @@ def document(explanation: Explanation, say: Say) -> dict[str, object]:
 def _row(row: Explained, say: Say) -> dict[str, object]:
     return {
         "name": row.name,
-        "value": _shown(row.value),
+        "value": _shown(row.name, row.value),
         "changed": row.changed,
         "predicted": row.predicted,
         "sources": [_source(source, say) for source in row.sources],
@@ -52,11 +52,11 @@ def _source(source: Source, say: Say) -> dict[str, object]:
         "key": source.key or None,
         "file": source.file or None,
         "line": source.line or None,
-        "value": _shown(source.text),
+        "value": _shown(source.name, source.text),
         "state": source.state.value,
         "why": say(source.why) if source.why else None,
     }
 
 
-def _shown(text: str | None) -> str | None:
-    return None if text is None else safe(text)
+def _shown(name: str, text: str | None) -> str | None:
+    return None if text is None else hidden_value(name, text)

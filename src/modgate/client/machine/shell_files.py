@@ -126,7 +126,8 @@ def profile_to_write(host: Host, shell: Shell) -> PurePath:
 def assignment_line(shell: Shell, name: str, value: str) -> str:
     """The line that sets and exports a variable, quoted so that the shell changes nothing in it."""
     if shell is Shell.POWERSHELL:
-        quoted = value.replace("'", "''")
+        # It takes each of Unicode's single quotes for the end as well.
+        quoted = re.sub("(['‘’‚‛])", r"\1\1", value)
         return f"$env:{name} = '{quoted}'"
     if shell is Shell.FISH:
         quoted = re.sub(r'(["\\$])', r"\\\1", value)

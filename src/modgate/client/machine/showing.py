@@ -36,7 +36,7 @@ _NO_PORT = re.compile(
 )
 _QUERY = re.compile(r"([?&][^=&,|\s]{1,40}=)[^&,|\s]+")
 _SECRET_NAME = re.compile(
-    r"(?i)token|secret|passw|passphrase|credential|api_?key|access_?key|private_?key|(?:\A|_)(?:pat|pwd|auth)\Z"
+    r"(?i)token|secret|passw|passphrase|credential|authorization|api_?key|access_?key|private_?key|(?:\A|_)(?:pat|pwd|auth)\Z"
 )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from modgate.client.repair.state import sync_folder
 from modgate.errors import Invalid, Unavailable
+from modgate.gomod.harmless import harmless
 
 if TYPE_CHECKING:
     from modgate.client.repair.journal import ChangeId
@@ -110,10 +111,17 @@ def _status(target: Path) -> os.stat_result | None:
         return None
 
 
+def _rights_of_new(folder: Path, content: bytes) -> int:
+    """For its owner alone where it holds credentials, or stands in a folder that is closed to others."""
+    closed = any(stat.S_IMODE(above.stat().st_mode) & 0o077 == 0 for above in (folder, folder.parent))
+    text = content.decode("utf-8", "replace")
+    return 0o600 if closed or harmless(text) != text else 0o666
+
+
 def _write(made: Path, content: bytes, like: os.stat_result | None) -> None:
     made.unlink(missing_ok=True)
     # Closed to others until it has the rights of the file that it replaces.
-    mode = 0o666 if like is None else 0o600
+    mode = _rights_of_new(made.parent, content) if like is None else 0o600
     handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(handle, "wb") as file:
         file.write(content)
