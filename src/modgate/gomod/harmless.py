@@ -52,7 +52,7 @@ _NETRC = re.compile(
 # The argument of a helper's option; the words that follow an option's name in a sentence are none.
 _OPTION = re.compile(
     rf"(?i)(?P<name>(?<![\w-])--?[\w-]{{0,40}}{_NAME}[\w-]{{0,40}}[ \t]+[{_QUOTES}]?)"
-    rf"(?!-|\*\*\*|(?:is|was|are|must|flag|option|or|and|for|to|with|can|cannot|not|needs|requires?|which|that)\b)"
+    rf"(?![=:-]|\*\*\*|(?:is|was|are|must|flag|option|or|and|for|to|with|can|cannot|not|needs|requires?|which|that)\b)"
     rf"[^\s,;|{_QUOTES}，；、。]+"
 )
 _LINKED = re.compile(r"""(?P<name>-X[= ]["']?[^\s="']{1,300}=)[^\s"']+""")
