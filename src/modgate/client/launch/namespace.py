@@ -13,7 +13,6 @@ Sources: unshare(2), user_namespaces(7), rtnetlink(7), packet(7).
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import os
 import socket
 import struct
@@ -22,6 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modgate.client.launch.packets import FILTER
+
+with suppress(ImportError):  # imported on every system, called on Linux alone
+    import fcntl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
