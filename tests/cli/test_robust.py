@@ -16,7 +16,7 @@ import pytest
 
 from modgate.cli import INTERRUPTED, USAGE, guarded, main
 from modgate.cli.speech import console, print_json
-from modgate.client.mirrors.saved import write_whole
+from modgate.client.whole import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,6 +17,7 @@ from modgate.client.launch.permission import unsupported, why_forbidden
 from modgate.client.launch.plain import CANNOT, NOT_FOUND, TIMED_OUT, NotStarted, limited, replace_process
 from modgate.client.machine.host import System
 from modgate.client.machine.showing import hidden_value, safe
+from modgate.client.whole import write_whole
 from modgate.errors import Invalid
 from modgate.wiring import client as wiring
 
@@ -153,7 +154,7 @@ def _isolated(
     if wish.report is not None:
         report = json.dumps(document(record, status, wiring.monotonic() - begun), indent=2)
         try:
-            Path(wish.report).write_text(report + "\n", encoding="utf-8")
+            write_whole(Path(wish.report), report + "\n")
         except OSError as error:
             _say(f"{wish.report}: {error.strerror}")
     else:

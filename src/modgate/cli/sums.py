@@ -143,7 +143,7 @@ def _show(
     if output is None:
         sys.stdout.write(made)
         return
-    from modgate.client.sums.output import write_report  # noqa: PLC0415
+    from modgate.client.whole import write_report  # noqa: PLC0415
 
     write_report(output, made)
     errors_console().print(say("sums.text.written", file=str(output)), soft_wrap=True)

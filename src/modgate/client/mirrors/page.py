@@ -18,8 +18,8 @@ from modgate.client.mirrors.charts import (
     rounds_chart,
     steps_chart,
 )
-from modgate.client.mirrors.saved import write_whole
 from modgate.client.mirrors.words import change_text, failed_share, milliseconds, rate, rule_lines
+from modgate.client.whole import write_whole
 from modgate.errors import Unavailable
 
 if TYPE_CHECKING:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modgate.client.mirrors.compare import read_document
+from modgate.client.whole import write_whole
 from modgate.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from modgate.client.mirrors.document import Document
 
-__all__ = ["last_run", "read_run", "save_run", "state_folder", "write_whole"]
+__all__ = ["last_run", "read_run", "save_run", "state_folder"]
 
 _KEPT = 30
 _NAME = re.compile(r"mirrors-\d{8}T\d{6}Z\.json")
@@ -53,22 +52,6 @@ def save_run(found: Document, folder: Path, file: Path | None = None) -> Path:
     except OSError as error:
         raise Unavailable(f"the run cannot be saved: {error.strerror}", where=str(target)) from error
     return target
-
-
-def write_whole(target: Path, text: str) -> None:
-    """Put the text there whole or not at all; a pipe or device is written to. Raises OSError."""
-    if target.exists() and not target.is_file() and not target.is_dir():
-        target.write_text(text, encoding="utf-8")
-        return
-    behind = target.resolve()
-    handle, temporary = tempfile.mkstemp(dir=behind.parent, prefix=".mirrors-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as out:
-            out.write(text)
-        Path(temporary).replace(behind)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def read_run(file: Path) -> Document:
