@@ -88,6 +88,8 @@ def test_every_key_can_be_set_in_the_environment(tmp_path: Path) -> None:
         "tls.cert": "/c", "tls.key": "/k", "tls.client_ca": "/a", "prefetch.enabled": "off",
         "trusted_proxies": "10.0.0.0/8",
         "log.format": "json", "log.level": "debug", "log.access": "off",
+        "routes": "[]", "credentials": "[]", "vcs.repositories": "{}", "vcs.enabled": "off",
+        "publish.enabled": "off", "checksum_log.public": "off",
     }  # fmt: skip
     environ = {key.variable: values.get(name, "7") for name, key in all_keys().items()}
     loaded = _load(folder=tmp_path, environ=environ)
@@ -122,7 +124,7 @@ def test_a_file_that_was_asked_for_must_exist(tmp_path: Path) -> None:
 def test_all_problems_are_told_at_once_with_their_places(tmp_path: Path) -> None:
     text = """\
 listn = "127.0.0.1:3000"   # a slip
-notes = '''
+remarks = '''
 retries = 9
 '''
 [fetch]
@@ -140,7 +142,7 @@ cert = "a.pem"
     assert _problems(text, folder=tmp_path, environ=environ) == [
         "MODGATE_LISEN: no such variable; did you mean MODGATE_LISTEN?",
         "modgate.toml:1: no key listn; did you mean listen?",
-        "modgate.toml:2: no key notes; docs/configuration.md lists every key",
+        "modgate.toml:2: no key remarks; docs/configuration.md lists every key",
         "modgate.toml:7: no key fetch.hosts; docs/configuration.md lists every key",
         "modgate.toml:10: no key fetch.conect_timeout; did you mean fetch.connect_timeout?",
         "modgate.toml:14: tls.cert and tls.key go together; one of them is missing",

@@ -60,7 +60,11 @@ def shown(value: object) -> str:
     """The value as it can be written into the file or a variable."""
     if value is None:
         return ""
+    if isinstance(value, dict):
+        return json.dumps(value) if value else ""
     if isinstance(value, tuple):
+        if any(hasattr(each, "model_dump_json") for each in value):
+            return f"[{', '.join(each.model_dump_json(exclude_defaults=True) for each in value)}]"
         return ",".join(value)
     if isinstance(value, bool):
         return str(value).lower()

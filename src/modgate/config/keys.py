@@ -19,12 +19,35 @@ from modgate.config.model import Config
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["ENV_PREFIX", "FLAGS", "PATH_KEYS", "Key", "all_keys", "nearest", "sections", "unknown"]
+__all__ = [
+    "ENV_PREFIX",
+    "FLAGS",
+    "PATH_KEYS",
+    "TABLE_PATHS",
+    "Key",
+    "all_keys",
+    "nearest",
+    "sections",
+    "unknown",
+]
 
 ENV_PREFIX = "MODGATE_"
 
-PATH_KEYS = frozenset({"store", "tls.cert", "tls.key", "tls.client_ca"})
+PATH_KEYS = frozenset(
+    {
+        "store",
+        "tls.cert",
+        "tls.key",
+        "tls.client_ca",
+        "vcs.cache",
+        "publish.token_file",
+        "checksum_log.key_file",
+    }
+)
 """Keys whose relative paths, in a file, are relative to that file's folder."""
+
+TABLE_PATHS = {"credentials": ("token_file", "key_file", "known_hosts", "config")}
+"""The same for keys inside lists of tables."""
 
 FLAGS = {
     "--listen": "listen",

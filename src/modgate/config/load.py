@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from modgate.config.goenv import go_defaults
-from modgate.config.keys import ENV_PREFIX, PATH_KEYS, all_keys, sections, unknown
+from modgate.config.keys import ENV_PREFIX, PATH_KEYS, TABLE_PATHS, all_keys, sections, unknown
 from modgate.config.model import Config
 from modgate.config.places import default_store, user_config_file
 from modgate.config.tomlfile import flatten, key_lines, parse_toml
@@ -215,7 +215,7 @@ def _file_layer(config_file: Path | None, environ: Mapping[str, str]) -> _Layer:
         layer.problems.append(f"{path}: not valid TOML: {error}")
         return layer
     lines = key_lines(text)
-    for name, value in flatten(tables, sections()).items():
+    for name, value in flatten(tables, sections(), all_keys()).items():
         place = _place(path, name, lines)
         if name in all_keys():
             layer.entries[name] = _Entry(_beside(path, name, value), place)
@@ -237,7 +237,19 @@ def _place(path: Path, name: str, lines: Mapping[str, int]) -> str:
 
 def _beside(path: Path, name: str, value: object) -> object:
     """Relative paths in a file are meant from where the file is."""
-    if name not in PATH_KEYS or not isinstance(value, str) or not value:
+    if name in TABLE_PATHS and isinstance(value, list):
+        return [_tables_beside(path, name, each) for each in value]
+    return _one_beside(path, value) if name in PATH_KEYS else value
+
+
+def _tables_beside(path: Path, name: str, table: object) -> object:
+    if not isinstance(table, dict):
+        return table
+    return {key: _one_beside(path, each) if key in TABLE_PATHS[name] else each for key, each in table.items()}
+
+
+def _one_beside(path: Path, value: object) -> object:
+    if not isinstance(value, str) or not value:
         return value
     if value == "memory" or ":" in value or value.startswith("~") or Path(value).is_absolute():
         return value
@@ -272,6 +284,7 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> list[str]:
     texts = []
     for item in error.errors(include_url=False):
         parts = [part for part in item["loc"] if isinstance(part, str)]
+        number = next((part + 1 for part in item["loc"] if isinstance(part, int)), 0)
         name = ".".join(parts[:2]) if ".".join(parts[:2]) in origins else ".".join(parts[:1])
         if origins.get(name, "").startswith("private ("):
             continue  # the same patterns are told once, where they are written
@@ -282,6 +295,8 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> list[str]:
         shown = f" (got {redact(repr(value))})" if isinstance(value, str | int | float) and not told else ""
         where = f"{origin}: " if origin else ""
         said = message[0].lower() + message[1:] if message[:2].istitle() else message
+        if number and len(parts) > 1:
+            said = f"table {number}, {'.'.join(parts[1:])}: {said}"
         texts.append(f"{where}{said}{shown}" if name not in origins else f"{where}{name}: {said}{shown}")
     return texts
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from modgate.config.checks import check_hosts, check_networks, check_patterns, check_sumdb, check_upstream
+from modgate.config.private import ChecksumLog, Credential, Publish, Route, Vcs, parse_tables
 from modgate.config.values import (
     Listen,
     StoreSpec,
@@ -52,6 +53,8 @@ def _redacted(value: Any) -> Any:
         return redact(value)
     if isinstance(value, tuple):
         return tuple(_redacted(item) for item in value)
+    if isinstance(value, dict):
+        return {name: _redacted(item) for name, item in value.items()}
     return value
 
 
@@ -263,6 +266,15 @@ class Config(_Section):
         default=(),
         description="Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: IP networks.",
     )
+    routes: Annotated[tuple[Route, ...], BeforeValidator(parse_tables)] = Field(
+        default=(),
+        description="Which modules come from where: a list of tables with `match`, `source`, `private` and "
+        "`principals`; the first match counts.",
+    )
+    credentials: Annotated[tuple[Credential, ...], BeforeValidator(parse_tables)] = Field(
+        default=(),
+        description="What hosts are told: a list of tables with `host`, `kind` and what the kind needs.",
+    )
     tls: Tls = Field(
         default=Tls(),
         description=str(Tls.__doc__),
@@ -290,6 +302,19 @@ class Config(_Section):
     limits: Limits = Field(
         default=Limits(),
         description=str(Limits.__doc__),
+    )
+
+    vcs: Vcs = Field(
+        default=Vcs(),
+        description=str(Vcs.__doc__),
+    )
+    publish: Publish = Field(
+        default=Publish(),
+        description=str(Publish.__doc__),
+    )
+    checksum_log: ChecksumLog = Field(
+        default=ChecksumLog(),
+        description=str(ChecksumLog.__doc__),
     )
 
     @property

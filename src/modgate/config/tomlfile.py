@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 __all__ = ["flatten", "key_lines", "parse_toml"]
 
@@ -25,19 +28,20 @@ def parse_toml(text: str) -> dict[str, Any]:
     return tomllib.loads(text)
 
 
-def flatten(tables: dict[str, Any], sections: frozenset[str]) -> dict[str, Any]:
+def flatten(tables: dict[str, Any], sections: frozenset[str], keys: Container[str] = ()) -> dict[str, Any]:
     """Values by dotted key. Tables that are no section are followed down, so that each key inside
-    can be named; an empty unknown table stands for itself.
+    can be named; an empty unknown table stands for itself, and so does a table that is the value of
+    one of the `keys`.
     """
     flat: dict[str, Any] = {}
 
     def walk(name: str, value: object) -> None:
-        if isinstance(value, dict) and (value or name not in sections):
+        if isinstance(value, dict) and name not in keys and (value or name not in sections):
             for inner, below in value.items():
                 walk(f"{name}.{inner}" if name else inner, below)
             if not value and name:
                 flat[name] = value
-        elif not isinstance(value, dict):
+        elif not isinstance(value, dict) or name in keys:
             flat[name] = value
 
     walk("", tables)
