@@ -25,6 +25,10 @@ class Passage(Protocol):
         """`socks5h://user:password@127.0.0.1:port`, for git's `http.proxy`. A secret: never in argv."""
 
     @property
+    def http_proxy(self) -> str:
+        """`http://user:password@127.0.0.1:port`, for what speaks HTTP CONNECT (hg, svn). A secret too."""
+
+    @property
     def proxy_command(self) -> str:
         """For ssh's ProxyCommand, with %h and %p; needs `environment`."""
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["InternalAddressError", "guarded_socket", "is_internal_host", "is_public"]
+__all__ = ["InternalAddressError", "guarded_socket", "is_internal_host", "is_metadata", "is_public"]
 
 _NETWORKS = [
     ipaddress.ip_network(text)
@@ -28,6 +28,20 @@ _NETWORKS = [
         "2001::/23",  # protocol assignments
         "2001:db8::/32",
         "3fff::/20",
+    )
+]
+# Where clouds tell their machines who they are, and the hosts' own agents.
+_METADATA = [
+    ipaddress.ip_network(text)
+    for text in (
+        "169.254.0.0/16",
+        "fe80::/10",
+        "100.100.100.200/32",
+        "168.63.129.16/32",
+        "192.0.0.192/32",
+        "fd00:ec2::/32",
+        "fd00:c1::a9fe:a9fe/128",
+        "fd20:ce::254/128",
     )
 ]
 _UNICAST = ipaddress.IPv6Network("2000::/3")
@@ -43,18 +57,32 @@ class InternalAddressError(OSError):
 def is_public(address: str) -> bool:
     """True for a globally routable unicast address; mapped, translated and tunnelled forms unwrapped."""
     try:
-        ip = ipaddress.ip_address(address.split("%", 1)[0])
+        ip = _inner(ipaddress.ip_address(address.split("%", 1)[0]))
     except ValueError:
         return False
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is None and ip in _TRANSLATED:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            ip = inner
-        elif ip not in _UNICAST:
-            return False
+    if isinstance(ip, ipaddress.IPv6Address) and ip not in _UNICAST:
+        return False
     return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NETWORKS)
+
+
+def is_metadata(address: str) -> bool:
+    """True for an address at which a machine may be told its cloud's credentials, in any wrapping."""
+    try:
+        ip = _inner(ipaddress.ip_address(address.split("%", 1)[0]))
+    except ValueError:
+        return False
+    return any(ip in network for network in _METADATA)
+
+
+def _inner(
+    ip: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IPv4 address within a mapped, translated or tunnelled one; others as they are."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if ip in _TRANSLATED:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else ip)
 
 
 def is_internal_host(host: str) -> bool:
