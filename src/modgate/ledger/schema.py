@@ -6,11 +6,34 @@ instead of misread.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
-__all__ = ["SCHEMA_VERSION", "alert", "first_seen", "lease", "meta", "metadata", "tree_head"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "alert",
+    "first_seen",
+    "lease",
+    "log_head",
+    "log_record",
+    "meta",
+    "metadata",
+    "tree_head",
+]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1 had no log_record and log_head; a ledger of it is given them when it is opened."""
 
 metadata = MetaData()
 
@@ -61,3 +84,23 @@ lease = Table(
     Column("expires_at", Double, nullable=False),
 )
 """A row stays after its lease ends: the token must go on growing."""
+
+log_record = Table(
+    "log_record",
+    metadata,
+    Column("log", String, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("path", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("text", LargeBinary, nullable=False),
+    UniqueConstraint("log", "path", "version"),
+)
+"""Numbers are given from 0 without gaps; rows are never changed or removed."""
+
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("log", String, primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", LargeBinary, nullable=False),
+)

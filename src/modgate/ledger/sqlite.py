@@ -179,6 +179,14 @@ class SqliteLedger:
 
         return await self._write(give_back)
 
+    async def transact(self, step: Callable[[Connection], T]) -> T:
+        """Run a step inside a transaction that writes, with what else waits; durable when it returns."""
+        return await self._write(step)
+
+    async def query(self, query: Any) -> Sequence[Row[*tuple[Any, ...]]]:
+        """The rows of a query."""
+        return await self._read(query)
+
     async def ready(self) -> None:
         """Raises Unavailable when a write would fail now."""
         self._check_open()
@@ -219,17 +227,20 @@ class SqliteLedger:
 
     def _make_tables(self) -> None:
         with self._writing.begin() as connection:
+            schema.meta.create(connection, checkfirst=True)
+            query = select(schema.meta.c.value).where(schema.meta.c.key == "schema")
+            found = connection.execute(query).scalar()
+            # Nothing is added to a ledger that a newer modgate wrote.
+            if found is not None and not _is_known(str(found)):
+                raise Unavailable(
+                    f"the ledger has schema {found}, and this modgate knows {schema.SCHEMA_VERSION}",
+                    where=str(self._path),
+                    next_step="Run the modgate that wrote it, or name another file.",
+                )
             schema.metadata.create_all(connection)
             version = sqlite_insert(schema.meta).values(key="schema", value=str(schema.SCHEMA_VERSION))
-            connection.execute(version.on_conflict_do_nothing())
-            query = select(schema.meta.c.value).where(schema.meta.c.key == "schema")
-            found = str(connection.execute(query).scalar_one())
-        if found != str(schema.SCHEMA_VERSION):
-            raise Unavailable(
-                f"the ledger has schema {found}, and this modgate knows {schema.SCHEMA_VERSION}",
-                where=str(self._path),
-                next_step="Run the modgate that wrote it, or name another file.",
-            )
+            replaced = {"value": version.excluded.value}
+            connection.execute(version.on_conflict_do_update(index_elements=["key"], set_=replaced))
 
     async def _write_group(self, items: Sequence[VerificationRecord | Step]) -> Sequence[object]:
         """One transaction: all records by one statement, then the other steps in their order."""
@@ -284,6 +295,11 @@ def _prepare(connection: Any, _record: Any) -> None:
         cursor.execute("PRAGMA synchronous=FULL")
     finally:
         cursor.close()
+
+
+def _is_known(version: str) -> bool:
+    """Whether a ledger of this schema can be read, or be made so that it can."""
+    return version.isascii() and version.isdecimal() and 1 <= int(version) <= schema.SCHEMA_VERSION
 
 
 def _begin(connection: Connection) -> None:

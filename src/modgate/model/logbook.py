@@ -55,7 +55,9 @@ class LogBook(Protocol):
         """How many records there are."""
 
     async def set_head(self, log: str, head: LogHead) -> LogHead:
-        """Keep a signed head; the first one of a size stands and is returned."""
+        """Keep a signed head; the first one of a size stands and is returned. Unavailable where there
+        are not so many records.
+        """
 
     async def head(self, log: str) -> LogHead | None:
         """The head of the largest size."""

@@ -1,0 +1,32 @@
+"""Every log book under the one contract."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modgate.ledger.logbook import MemoryLogBook, SqliteLogBook
+from modgate.ledger.sqlite import SqliteLedger
+from tests.contract.ledger import SetClock
+from tests.contract.log_book import LogBookContract
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from modgate.model.logbook import LogBook
+
+
+class TestSqliteLogBook(LogBookContract):
+    @pytest.fixture
+    async def book(self, tmp_path: Path) -> AsyncIterator[LogBook]:
+        ledger = await SqliteLedger.open(tmp_path / "ledger.db", clock=SetClock())
+        yield SqliteLogBook(ledger)
+        await ledger.close()
+
+
+class TestMemoryLogBook(LogBookContract):
+    @pytest.fixture
+    def book(self) -> LogBook:
+        return MemoryLogBook()
