@@ -18,9 +18,14 @@ from modgate.config.values import parse_duration, parse_list, parse_size, redact
 __all__ = ["ChecksumLog", "Credential", "Publish", "Route", "Vcs", "parse_tables"]
 
 Patterns = Annotated[tuple[str, ...], BeforeValidator(check_patterns), BeforeValidator(parse_list)]
-Hosts = Annotated[tuple[str, ...], BeforeValidator(parse_list)]
 Timeout = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 Bytes = Annotated[int, BeforeValidator(parse_size), Field(gt=0)]
+
+
+_ADDRESS = re.compile(
+    r"(?:https|ssh|http|git\+ssh)://(?:[\w.~%+-]+(?::[^\s/@]*)?@)?[A-Za-z0-9\[][^\s]*\Z"
+    r"|\w[\w.-]*@[A-Za-z0-9][\w.-]*:[^\s-][^\s]*\Z"
+)
 
 
 def parse_tables(value: object) -> object:
@@ -67,7 +72,7 @@ def _check_repositories(value: object) -> object:
     repositories = value if isinstance(value, dict) else {}
     for prefix, address in repositories.items():
         check_patterns((prefix,))
-        if not re.match(r"(?:https|ssh|http|git\+ssh)://[^\s]+\Z|[\w.-]+@[\w.-]+:[^\s]+\Z", address):
+        if not _ADDRESS.match(address):
             raise ValueError(
                 f"{redact(address)!r} for {prefix} is no repository address: "
                 "https://host/path, ssh://user@host/path or user@host:path"
@@ -75,6 +80,9 @@ def _check_repositories(value: object) -> object:
         if re.match(r"https?://[^/]*:[^/]*@", address):
             raise ValueError(f"the address for {prefix} holds a password: it belongs into [[credentials]]")
     return repositories
+
+
+HostGlobs = Annotated[tuple[str, ...], BeforeValidator(_check_host_globs), BeforeValidator(parse_list)]
 
 
 class _Section(BaseModel):
@@ -132,7 +140,7 @@ class Vcs(_Section):
         default={},
         description="Addresses of repositories by module path prefix, for hosts without go-import pages.",
     )
-    internal_hosts: Annotated[Hosts, BeforeValidator(_check_host_globs)] = Field(
+    internal_hosts: HostGlobs = Field(
         default=(),
         description="Hosts whose addresses need not be public: host, host:port or *.suffix. "
         "Hosts that routes and repositories name are among them.",
@@ -168,6 +176,11 @@ class Credential(_Section):
     username: str = Field(
         default="",
         description="The name beside a token or key. Default: what the kind and host expect.",
+    )
+    bearer: bool = Field(
+        default=False,
+        description="token: sent as `Authorization: Bearer` to module proxies and pages; "
+        "git is given name and password all the same.",
     )
     token_env: str = Field(
         default="",

@@ -23,7 +23,7 @@ from modgate.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Netrc", "basic", "proxy_for"]
+__all__ = ["Netrc", "basic", "netrc_path", "proxy_for"]
 
 
 def basic(user: str, password: str) -> str:
@@ -105,7 +105,12 @@ class Netrc:
 
     def authorization(self, host: str) -> str | None:
         """The Authorization header for a host, None where no entry names it."""
-        path = _netrc_path()
+        found = self.login(host)
+        return basic(*found) if found else None
+
+    def login(self, host: str) -> tuple[str, str] | None:
+        """The name and password for a host, None where no entry names it."""
+        path = netrc_path()
         try:
             status = path.stat()
             if not stat.S_ISREG(status.st_mode):
@@ -116,11 +121,11 @@ class Netrc:
                 self._stamp = stamp
         except (OSError, UnicodeDecodeError):
             return None
-        found = self._machines.get(host)
-        return basic(*found) if found else None
+        return self._machines.get(host)
 
 
-def _netrc_path() -> Path:
+def netrc_path() -> Path:
+    """The file that NETRC names, else the one at home."""
     named = os.environ.get("NETRC")
     if named:
         return Path(named)
