@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from modgate.checksumdb.mirror import Mirror, Mirrored
 from modgate.checksumdb.remote import Candidate
 from modgate.errors import Absent, Denied, Unavailable
+from modgate.gomod.patterns import match_prefix_patterns
 from modgate.gomod.types import ModulePath, ModuleVersion, Version
 from modgate.ledger.memory import MemoryLedger
 from modgate.model.context import Context
@@ -101,7 +103,7 @@ class World:
             self.store,
             self.ledger,
             self.clock,
-            private=self.private,
+            private=partial(match_prefix_patterns, self.private),
             exempt=self.exempt,
         )
         return self.mirror

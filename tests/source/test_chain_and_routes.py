@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
-from modgate.errors import Absent, Denied, ModgateError, Tampered, Unavailable, Unverified
+from modgate.errors import (
+    Absent,
+    Denied,
+    ModgateError,
+    Tampered,
+    Unauthenticated,
+    Unavailable,
+    Unverified,
+)
 from modgate.gomod.protocol import Kind, checked
-from modgate.model import Context
+from modgate.model import Context, ModuleSource
+from modgate.model.routes import BLOCK, DIRECT, RouteRule, RouteTable
 from modgate.source.chain import ChainSource, Link
-from modgate.source.routes import PrivateSource, Route, Routes
+from modgate.source.routes import BlockedSource, PermittedSource, Routes
 from tests.support.sources import ScriptedSource, read
 
 CTX = Context()
@@ -71,15 +82,35 @@ async def test_off_is_absent_with_the_reason() -> None:
         await ChainSource([]).fetch(CTX, REQUEST)
 
 
+BLOCKED = RouteRule("*.corp.test,example.test/secret", BLOCK, private=True, origin="table 1", reason="no")
+TEAM = RouteRule("team.test", DIRECT, private=True, principals=("farm",), origin="table 2")
+INSIDE = RouteRule("", BLOCK, private=True, origin="the name looks private", reason="name it")
+PUBLIC = RouteRule("", "https://proxy.golang.org", origin="upstream")
+TABLE = RouteTable((BLOCKED, TEAM), INSIDE, PUBLIC)
+
+
 async def test_private_names_reach_no_public_source() -> None:
     public, team = says(GOOD), says(GOOD)
-    routes = Routes(
-        [Route("*.corp.test,example.test/secret", PrivateSource()), Route("team.test", team)], public
-    )
-    for path in ("git.corp.test/a", "git.corp.test/a/b/v2", "example.test/secret", "example.test/secret/x"):
+    sources: dict[RouteRule, ModuleSource] = {
+        BLOCKED: BlockedSource(BLOCKED),
+        INSIDE: BlockedSource(INSIDE),
+        TEAM: team,
+        PUBLIC: public,
+    }
+    routes = Routes(TABLE, sources)
+    for path in (
+        "git.corp.test/a",
+        "git.corp.test/a/b/v2",
+        "example.test/secret",
+        "example.test/secret/x",
+        "git.corp/a",
+        "ci.internal/a",
+        "10.1.2.3/a",
+        "nas.home.arpa/a",
+    ):
         version = "v2.0.0" if path.endswith("/v2") else "v1.0.0"
         for kind in (Kind.INFO, Kind.MOD, Kind.ZIP):
-            with pytest.raises(Denied, match="private patterns"):
+            with pytest.raises(Denied, match=r"table 1|looks private"):
                 await routes.fetch(CTX, checked(kind, path, version))
         with pytest.raises(Denied):
             await routes.fetch(CTX, checked(Kind.LIST, path))
@@ -93,8 +124,24 @@ async def test_private_names_reach_no_public_source() -> None:
     assert sum(public.counts.values()) == 2
 
 
+async def test_who_may_not_read_a_module_is_refused_before_the_cache() -> None:
+    inner = says(GOOD)
+    permitted = PermittedSource(inner, TABLE)
+    request = checked(Kind.MOD, "team.test/a", "v1.0.0")
+    with pytest.raises(Unauthenticated, match="only named clients"):
+        await permitted.fetch(CTX, request)
+    with pytest.raises(Denied, match="mallory may not read"):
+        await permitted.fetch(Context(principal="mallory"), request)
+    assert not inner.counts
+    with contextlib.suppress(Absent):
+        await permitted.fetch(Context(principal="farm"), request)
+    assert await read(await permitted.fetch(Context(principal="mallory"), REQUEST)) == GOOD
+    assert sum(inner.counts.values()) == 2
+
+
 async def test_closing_closes_every_source() -> None:
     sources = [says(None) for _ in range(4)]
     await ChainSource([Link(sources[0]), Link(sources[1])]).close()
-    await Routes([Route("a.test", sources[2])], sources[3]).close()
+    table = {BLOCKED: sources[2], INSIDE: sources[2], TEAM: sources[2], PUBLIC: sources[3]}
+    await Routes(TABLE, table).close()
     assert all(source.closed for source in sources)

@@ -53,8 +53,8 @@ class Mirrored:
 class Mirror:
     """A `ChecksumMirror` of all its databases and the `ChecksumDatabase` that the first of them is.
 
-    `private` and `exempt` are comma-separated globs as in GOPRIVATE and GONOSUMDB; `clock` gives Unix
-    seconds. Without a database (`off`) nothing is covered and nothing mirrored.
+    `private` says which names never leave; `exempt` are comma-separated globs as in GONOSUMDB; `clock`
+    gives Unix seconds. Without a database (`off`) nothing is covered and nothing mirrored.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Mirror:
         ledger: Ledger,
         clock: Callable[[], float],
         *,
-        private: str = "",
+        private: Callable[[str], bool] = lambda _path: False,
         exempt: str = "",
         timing: Timing | None = None,
         tile_memory: int = _TILE_MEMORY,
@@ -94,7 +94,7 @@ class Mirror:
 
     def covers(self, path: ModulePath) -> bool:
         """Whether the gate asks the database about a module."""
-        if not self._main or match_prefix_patterns(self._private, path):
+        if not self._main or self._private(path):
             return False
         return path == _TOOLCHAIN or not match_prefix_patterns(self._exempt, path)
 
@@ -160,7 +160,7 @@ class Mirror:
         return MirrorAnswer(looked.body, immutable=True)
 
     async def _look_up(self, ctx: Context, name: str, version: ModuleVersion) -> Looked:
-        if match_prefix_patterns(self._private, version.path):
+        if self._private(version.path):
             raise Denied(
                 f"{version.path} is private: its name is not sent to a public checksum database",
                 where=name,

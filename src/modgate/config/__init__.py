@@ -3,14 +3,18 @@
 from modgate.config.keys import FLAGS, Key, all_keys, unknown
 from modgate.config.load import ConfigInvalid, Loaded, load, warnings
 from modgate.config.model import Breaker, Cache, Config, Fetch, Limits, Log, Prefetch, Tls
+from modgate.config.private import ChecksumLog, Credential, Publish, Route, Vcs
+from modgate.config.routing import publish_patterns, route_table
 from modgate.config.values import Listen, StoreSpec, redact
 
 __all__ = [
     "FLAGS",
     "Breaker",
     "Cache",
+    "ChecksumLog",
     "Config",
     "ConfigInvalid",
+    "Credential",
     "Fetch",
     "Key",
     "Limits",
@@ -18,11 +22,16 @@ __all__ = [
     "Loaded",
     "Log",
     "Prefetch",
+    "Publish",
+    "Route",
     "StoreSpec",
     "Tls",
+    "Vcs",
     "all_keys",
     "load",
+    "publish_patterns",
     "redact",
+    "route_table",
     "unknown",
     "warnings",
 ]

@@ -18,7 +18,7 @@ import structlog
 
 from modgate import __version__
 from modgate.errors import ModgateError, Unavailable
-from modgate.model.context import Context
+from modgate.model.context import ANONYMOUS, Context
 from modgate.server.exchange import Exchange, Network, check_host, read_exchange
 from modgate.server.goproxy import GoProxy, close_stream
 from modgate.server.memo import Memo
@@ -89,6 +89,7 @@ class App:
         ready: The problems of store, ledger and upstreams, one line each; empty when all is well.
         metrics: Shared with the source stack.
         memo: Hot answers, shared with the listener.
+        is_open: Whether everyone may read a module: answers about others are never kept in the memo.
         monotonic: Seconds, for durations.
     """
 
@@ -101,6 +102,7 @@ class App:
         ready: Callable[[], Awaitable[list[str]]] | None = None,
         metrics: Metrics | None = None,
         memo: Memo | None = None,
+        is_open: Callable[[str], bool] = lambda _path: True,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings or Settings(instance=new_request_id())
@@ -115,7 +117,7 @@ class App:
         if self.settings.instance:
             extra.append((b"modgate-instance", self.settings.instance.encode("ascii")))
         self._extra = extra
-        self._goproxy = GoProxy(source, self.memo, self.metrics, mount=mount, extra=extra)
+        self._goproxy = GoProxy(source, self.memo, self.metrics, mount=mount, extra=extra, is_open=is_open)
         self._sumdb = SumDB(
             mirror,
             self.memo,
@@ -245,6 +247,7 @@ class App:
             )
         no_fetch = exchange.headers.get(b"disable-module-fetch", b"").strip().lower() == b"true"
         return Context(
+            principal=exchange.principal or ANONYMOUS,
             consumer=exchange.consumer,
             fetch=not no_fetch,
             request_id=exchange.request_id,

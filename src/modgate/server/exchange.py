@@ -18,7 +18,7 @@ from modgate.telemetry import new_request_id
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Exchange", "Network", "check_host", "read_exchange"]
+__all__ = ["Exchange", "Network", "certificate_name", "check_host", "read_exchange"]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -39,6 +39,7 @@ class Exchange:
         origin: Scheme and host under which the client sees us; empty where it did not say.
         old: HTTP/1.0: the client cannot tell a cut body without a length from a whole one.
         has_body: A body was announced, which no request to a module proxy has.
+        principal: The name in the client's certificate, which the listener verified; empty without one.
     """
 
     method: str
@@ -49,6 +50,7 @@ class Exchange:
     origin: str
     old: bool
     has_body: bool
+    principal: str = ""
 
     @property
     def head(self) -> bool:
@@ -78,8 +80,23 @@ def read_exchange(scope: Mapping[str, Any], trusted: Sequence[Network] = ()) -> 
         request_id=asked_id.decode("ascii") if _REQUEST_ID.fullmatch(asked_id) else new_request_id(),
         origin=f"{scheme}://{host}" if _HOST.fullmatch(host) else "",
         old=scope.get("http_version", "1.1") in {"0.9", "1.0"},
+        principal=str((scope.get("extensions") or {}).get("modgate.principal", {}).get("name", "")),
         has_body=b"transfer-encoding" in headers or headers.get(b"content-length", b"0").strip() != b"0",
     )
+
+
+def certificate_name(certificate: Mapping[str, Any] | None) -> str:
+    """Who a verified client certificate names: its common name, else its first alternative name.
+
+    Takes what `ssl.SSLSocket.getpeercert` gives; empty where there is none. Names with control
+    characters count as none.
+    """
+    if not certificate:
+        return ""
+    subject = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
+    others = [value for _, value in certificate.get("subjectAltName", ())]
+    name = next(iter([*subject, *others]), "")
+    return name if name.isprintable() else ""
 
 
 def check_host(exchange: Exchange) -> None:

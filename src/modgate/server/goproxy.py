@@ -17,7 +17,7 @@ from modgate.server.memo import SMALL
 from modgate.server.represent import Representation
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
     from modgate.gomod.protocol import Request
     from modgate.model.answer import Answer
@@ -56,16 +56,25 @@ class GoProxy:
         metrics: Where hits on them are counted.
         mount: The URL prefix before the endpoints, without a trailing slash.
         extra: Headers of every answer.
+        is_open: Whether everyone may read a module; only such answers are shared through the memo.
     """
 
     def __init__(
-        self, source: ModuleSource, memo: Memo, metrics: Metrics, *, mount: str, extra: Headers
+        self,
+        source: ModuleSource,
+        memo: Memo,
+        metrics: Metrics,
+        *,
+        mount: str,
+        extra: Headers,
+        is_open: Callable[[str], bool] = lambda _path: True,
     ) -> None:
         self._source = source
         self._memo = memo
         self._metrics = metrics
         self._mount = mount
         self._extra = extra
+        self._is_open = is_open
 
     async def answer(self, ctx: Context, raw_path: str) -> Told:
         """The answer to a path after the mount prefix. Raises what `parse` and the source raise."""
@@ -131,6 +140,7 @@ class GoProxy:
     async def _keep(self, rep: Representation, request: Request, generation: Hashable) -> None:
         # A fill's bytes are remembered once they are stored: what is removed there must be forgotten here.
         worth = rep.blob is not None if rep.immutable else rep.complete and bool(rep.rest)
+        worth = worth and self._is_open(request.path)
         if not worth or rep.size is None:
             return
         key = (f"{self._mount}/{request.url_path}".encode("ascii", "strict"), "")

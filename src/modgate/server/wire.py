@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from modgate.server.exchange import certificate_name
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
@@ -139,12 +141,14 @@ class GateProtocol(HttpToolsProtocol):
         self._active: RequestResponseCycle | None = None
         self._waiting = False
         self._plain = False
+        self._principal = ""
         self._too_large = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected."""
         super().connection_made(transport)
         self._plain = _CAN_SENDFILE and transport.get_extra_info("sslcontext") is None
+        self._principal = certificate_name(transport.get_extra_info("peercert"))
         if len(self.connections) > self._shared.limits.connections:
             self._refuse(503, "too many connections", "too-many")
 
@@ -200,6 +204,8 @@ class GateProtocol(HttpToolsProtocol):
             self._data = b""
         self._between = False
         super().on_message_begin()
+        if self._principal:
+            self.scope["extensions"] = {"modgate.principal": {"name": self._principal}}
 
     def on_headers_complete(self) -> None:
         """A whole head: answer from the memo, or start the application."""

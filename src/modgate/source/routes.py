@@ -1,46 +1,38 @@
-"""Which source answers for a module path: an ordered table of patterns.
+"""Which source answers for a module path: the routing table, acted on.
 
-A private name must never reach a public upstream, so the table is asked before anything is sent.
+A private name must never reach a public upstream, so the table is asked before anything is sent; and
+who may not read a module is refused before the cache is, so that a hit never crosses principals.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modgate.errors import Denied
-from modgate.gomod.patterns import match_prefix_patterns
+from modgate.errors import Denied, Unauthenticated
+from modgate.model.context import ANONYMOUS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from modgate.gomod.protocol import Request
     from modgate.model import Answer, Context, ModuleSource
+    from modgate.model.routes import RouteRule, RouteTable
 
-__all__ = ["PrivateSource", "Route", "Routes"]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A comma-separated list of GOPRIVATE-style globs, and the source for what they match."""
-
-    patterns: str
-    source: ModuleSource
+__all__ = ["BlockedSource", "PermittedSource", "Routes"]
 
 
-class PrivateSource:
-    """Answers for private names when there is no source of their own: a refusal with the reason."""
+class BlockedSource:
+    """Answers for names that are not fetched at all: a refusal with the rule and its reason."""
 
-    def __init__(self, setting: str = "GOPRIVATE or GONOPROXY") -> None:
-        self._setting = setting
+    def __init__(self, rule: RouteRule) -> None:
+        self._rule = rule
 
     async def fetch(self, _ctx: Context, request: Request) -> Answer:
         """Refuse: 403, since a 404 would send the client on to look elsewhere under a private name."""
         raise Denied(
-            f"the name matches the gate's private patterns ({self._setting}), "
-            "which are never sent to a public proxy or checksum database",
+            f"this gate does not fetch it ({self._rule.origin})",
             where=str(request.path),
-            next_step="set GONOPROXY on the client for this path to fetch it from its own repository",
+            next_step=self._rule.reason,
         )
 
     async def close(self) -> None:
@@ -48,21 +40,49 @@ class PrivateSource:
 
 
 class Routes:
-    """The first route whose patterns match the module path answers, else the default."""
+    """Asks the source of the rule that matches the module path.
 
-    def __init__(self, routes: Sequence[Route], default: ModuleSource) -> None:
-        self._routes = tuple(routes)
-        self._default = default
+    `sources` holds one for each rule of the table.
+    """
+
+    def __init__(self, table: RouteTable, sources: Mapping[RouteRule, ModuleSource]) -> None:
+        self._table = table
+        self._sources = dict(sources)
 
     async def fetch(self, ctx: Context, request: Request) -> Answer:
         """Ask the matching source."""
-        for route in self._routes:
-            if match_prefix_patterns(route.patterns, request.path):
-                return await route.source.fetch(ctx, request)
-        return await self._default.fetch(ctx, request)
+        return await self._sources[self._table.find(request.path)].fetch(ctx, request)
 
     async def close(self) -> None:
-        """Close every source of the table."""
-        for route in self._routes:
-            await route.source.close()
-        await self._default.close()
+        """Close every source, each once."""
+        for source in {id(each): each for each in self._sources.values()}.values():
+            await source.close()
+
+
+class PermittedSource:
+    """Lets through who may read the module, whether it is stored or not."""
+
+    def __init__(self, inner: ModuleSource, table: RouteTable) -> None:
+        self._inner = inner
+        self._table = table
+
+    async def fetch(self, ctx: Context, request: Request) -> Answer:
+        """The inner answer. Raises Unauthenticated for nobody in particular, Denied for somebody else."""
+        rule = self._table.find(request.path)
+        if rule.admits(ctx):
+            return await self._inner.fetch(ctx, request)
+        if ctx.principal == ANONYMOUS:
+            raise Unauthenticated(
+                "only named clients may read this module",
+                where=str(request.path),
+                next_step="present a client certificate that the gate's client_ca signed",
+            )
+        raise Denied(
+            f"{ctx.principal} may not read this module",
+            where=str(request.path),
+            next_step=f"ask the gate's operator to add the name ({rule.origin})",
+        )
+
+    async def close(self) -> None:
+        """Close the inner source."""
+        await self._inner.close()

@@ -1,9 +1,7 @@
 """Where the parts meet: a configuration becomes a running gate. The only place that names concrete
 stores, ledgers and upstreams.
 
-The stack is one expression in `_stack`; its order is the design: what is stored is answered first, a
-miss is filled once, every fill is verified at the door, and a private name never gets as far as a
-public upstream.
+The way of one request through the sources is `stack`'s.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ import secrets
 import sys
 import time
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
@@ -24,9 +21,9 @@ import structlog
 from modgate.checksumdb.mirror import Mirror, Mirrored
 from modgate.checksumdb.off import NoDatabase
 from modgate.checksumdb.remote import Candidate
+from modgate.config import route_table
 from modgate.errors import ModgateError
 from modgate.gomod.patterns import match_prefix_patterns
-from modgate.gomod.proxylist import EntryKind, ProxyEntry, parse_proxy_list
 from modgate.ledger.memory import MemoryLedger
 from modgate.ledger.sqlite import SqliteLedger
 from modgate.server.app import App, Settings
@@ -34,35 +31,22 @@ from modgate.server.descriptors import connections_within, raise_limit
 from modgate.server.listener import Listen, Listener, Tls, new_event_loop
 from modgate.server.memo import Memo
 from modgate.server.wire import Limits
-from modgate.source.cached import CachedSource
-from modgate.source.chain import ChainSource, Link
 from modgate.source.fair import FairMirror
 from modgate.source.observed import Observer
-from modgate.source.prefetch import PrefetchSource
-from modgate.source.proxy import ProxySource
-from modgate.source.routes import PrivateSource, Route, Routes
-from modgate.source.settings import CacheSettings, Memory, PrefetchSettings
-from modgate.source.turns import Turns
-from modgate.source.verified import VerifiedSource
 from modgate.storage.disk import DiskStore
 from modgate.storage.memory import MemoryStore
 from modgate.sumdb.spec import parse_gosumdb
 from modgate.telemetry import Metrics, configure_logging
-from modgate.transport.file import FileUpstream
-from modgate.transport.http import HTTPUpstream
-from modgate.transport.settings import TransportSettings
+from modgate.wiring.stack import Ground, build_stack, turns
+from modgate.wiring.upstreams import Upstreams
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from modgate.config import Config
-    from modgate.gomod.types import ModulePath
-    from modgate.model import BlobStore, ChecksumDatabase, Ledger, ModuleSource, Upstream
+    from modgate.model import BlobStore, Ledger, Upstream
 
 __all__ = ["serve"]
-
-_TURN_PATIENCE = 30.0
-_BROKEN_MEMORY = 3.0
 
 
 def serve(config: Config) -> None:
@@ -82,20 +66,19 @@ async def _serve(config: Config) -> None:
         stack.push_async_callback(store.close)
         ledger = await _open_ledger(config)
         stack.push_async_callback(ledger.close)
-        upstreams = _upstreams(config, instance, metrics)
-        parts = _Parts(config, store, ledger, metrics, instance, upstreams)
+        upstreams = Upstreams(config, instance, metrics)
+        stack.push_async_callback(upstreams.close)
+        ground = Ground(config, route_table(config), store, ledger, metrics, upstreams)
         observer = Observer(metrics, ledger, clock=time.time)
         stack.push_async_callback(observer.close)
-        mirror = _checksums(parts)
-        for upstream in parts.extra_upstreams:
-            stack.push_async_callback(upstream.close)
+        mirror = _checksums(ground)
         if mirror is not None:
             stack.push_async_callback(mirror.close)
-        source = _stack(parts, mirror or NoDatabase(), observer)
-        stack.push_async_callback(source.close)
+        built = build_stack(ground, mirror or NoDatabase(), observer, None)
+        stack.push_async_callback(built.source.close)
         app = App(
-            source,
-            None if mirror is None else FairMirror(mirror, _turns(config)),
+            built.source,
+            None if mirror is None else FairMirror(mirror, turns(config)),
             settings=Settings(
                 mount=config.prefix,
                 instance=instance,
@@ -103,8 +86,11 @@ async def _serve(config: Config) -> None:
                 sumdb_names=() if mirror is None else mirror.names,
                 access_log="none" if config.log.access == "off" else config.log.access,
             ),
-            ready=partial(_problems, [store.ready, ledger.ready, _one_ready(upstreams)]),
+            ready=partial(
+                _problems, [store.ready, ledger.ready, _one_ready(upstreams.proxies(config.upstream))]
+            ),
             metrics=metrics,
+            is_open=ground.table.is_open,
             memo=Memo(
                 clock=time.monotonic, generation=lambda: store.generation, max_bytes=config.cache.memory
             ),
@@ -112,19 +98,6 @@ async def _serve(config: Config) -> None:
         listener = Listener(app, _listen(config))
         listener.bind()
         await listener.serve()
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """What the stack is built from."""
-
-    config: Config
-    store: BlobStore
-    ledger: Ledger
-    metrics: Metrics
-    instance: str
-    upstreams: Sequence[tuple[Upstream, bool]]
-    extra_upstreams: list[Upstream] = field(default_factory=list)
 
 
 async def _open_store(config: Config) -> BlobStore:
@@ -139,121 +112,32 @@ async def _open_ledger(config: Config) -> Ledger:
     return await SqliteLedger.open(config.store.path / ".modgate" / "ledger.sqlite3", clock=time.time)
 
 
-def _upstreams(config: Config, instance: str, metrics: Metrics) -> list[tuple[Upstream, bool]]:
-    """The chain's proxies, each with whether any error moves on to the next. `direct` is dropped."""
-    log = structlog.get_logger("modgate")
-    chain: list[tuple[Upstream, bool]] = []
-    for entry in parse_proxy_list(config.upstream):
-        if entry.kind is EntryKind.PROXY:
-            chain.append((_address(entry, config, instance, metrics), entry.falls_back_on_error))
-        elif entry.kind is EntryKind.DIRECT:
-            log.warning(
-                "`direct` at the end of the upstream chain is left out: this gate fetches from module "
-                "proxies only; what none of them has is answered with the last one's 404"
-            )
-    return chain
-
-
-def _address(entry: ProxyEntry, config: Config, instance: str, metrics: Metrics) -> Upstream:
-    if entry.url.startswith("file:"):
-        return FileUpstream(entry.url)
-    fetch = config.fetch
-    settings = TransportSettings(
-        connect=fetch.connect_timeout,
-        head=fetch.head_timeout,
-        stall=fetch.stall_timeout,
-        total=fetch.total_timeout,
-        retries=fetch.retries,
-        connections=fetch.concurrency,
-        breaker_failures=config.breaker.failures,
-        breaker_pause=config.breaker.reset,
-        redirect_hosts=fetch.redirect_hosts,
-    )
-    return HTTPUpstream(
-        entry.url,
-        settings,
-        instance=instance,
-        observe=metrics.observe_upstream,
-        failed=metrics.inc_upstream_error,
-    )
-
-
-def _checksums(parts: _Parts) -> Mirror | None:
+def _checksums(ground: Ground) -> Mirror | None:
     """The mirror of the configured databases; None for `off`.
 
     A database is asked through the chain's proxies where they carry it, as the go command does, unless
     its specification names an address.
     """
-    config = parts.config
+    config, table = ground.config, ground.table
+    never = ",".join(config.no_sumdb)
     mirrored: list[Mirrored] = []
     for text in config.sumdb:
         spec = parse_gosumdb(text)
         if spec is None:
             continue
-        direct = _address(ProxyEntry(EntryKind.PROXY, spec.direct_url), config, parts.instance, parts.metrics)
-        ways = [] if spec.url else [Candidate(each, any_error=fall) for each, fall in parts.upstreams]
-        parts.extra_upstreams.append(direct)
-        mirrored.append(Mirrored(spec, [*ways, Candidate(direct, proxy=False)]))
+        proxies = [] if spec.url else ground.upstreams.proxies(config.upstream)
+        ways = [Candidate(each, any_error=fall) for each, fall in proxies]
+        mirrored.append(Mirrored(spec, [*ways, Candidate(ground.upstreams.at(spec.direct_url), proxy=False)]))
     if not mirrored:
         return None
     return Mirror(
         mirrored,
-        parts.store,
-        parts.ledger,
+        ground.store,
+        ground.ledger,
         time.time,
-        private=",".join((*config.no_proxy, *config.no_sumdb)),
+        private=lambda path: match_prefix_patterns(never, path) or table.is_private(path),
         exempt=",".join(config.sumdb_exempt),
     )
-
-
-def _stack(parts: _Parts, database: ChecksumDatabase, observer: Observer) -> ModuleSource:
-    """The way of one request, outermost wrapper last."""
-    config = parts.config
-    private = ",".join(config.no_proxy)
-
-    def is_private(path: ModulePath) -> bool:
-        return match_prefix_patterns(private, path)
-
-    chain = ChainSource(
-        [
-            Link(ProxySource(upstream, max_zip=config.fetch.max_object), fall)
-            for upstream, fall in parts.upstreams
-        ]
-    )
-    routes = Routes([Route(private, PrivateSource())] if private else [], chain)
-    verified = VerifiedSource(
-        routes, database, parts.ledger, clock=time.time, count=parts.metrics.verification
-    )
-    cached = CachedSource(
-        verified,
-        parts.store,
-        CacheSettings(
-            mutable_ttl=config.cache.mutable_ttl,
-            remembered=Memory(
-                absent=config.cache.absent_ttl,
-                broken=min(_BROKEN_MEMORY, config.cache.verdict_ttl),
-                tampered=config.cache.verdict_ttl,
-            ),
-        ),
-        clock=time.time,
-        watch=observer,
-        turns=_turns(config),
-        proves=verified.proves,
-    )
-    if not config.prefetch.enabled:
-        return cached
-    return PrefetchSource(
-        cached,
-        cached.ensure,
-        PrefetchSettings(concurrency=config.prefetch.concurrency, unused_bytes=config.prefetch.max_bytes),
-        clock=time.monotonic,
-        private=is_private,
-        watch=observer,
-    )
-
-
-def _turns(config: Config) -> Turns:
-    return Turns(slots=config.fetch.per_client_fills, patience=_TURN_PATIENCE)
 
 
 def _listen(config: Config) -> Listen:

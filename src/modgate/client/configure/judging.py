@@ -23,6 +23,7 @@ from modgate.client.machine.lint import lint_setting, mended_value
 from modgate.client.machine.showing import safe
 from modgate.errors import Invalid
 from modgate.gomod.patterns import match_prefix_patterns
+from modgate.gomod.private_names import looks_private
 from modgate.gomod.proxylist import EntryKind, parse_proxy_list
 from modgate.messages import Message
 
@@ -48,10 +49,7 @@ _FORCEABLE = frozenset(
     }
 )
 _SILENT = frozenset({config.COMMA_STOPS, config.UNTIDY_LIST})
-_INSIDE = re.compile(
-    r"[^/]*\.(?:internal|intranet|corp|local|localdomain|lan|home|private|test|invalid|example)(?::\d+)?\Z"
-    r"|[^/]*\.home\.arpa\Z|[^./]+\Z|\d+(?:\.\d+){3}\Z"
-)
+_RESERVED = re.compile(r"[^/]*\.(?:test|invalid|example)(?::\d+)?\Z")
 _MOST_NAMED = 3
 
 
@@ -194,4 +192,4 @@ def _is_private(path: str, settings: Mapping[str, str], origin: str) -> bool:
     declared = f"{settings.get('GOPRIVATE', '')},{settings.get('GONOSUMDB', '')}"
     if match_prefix_patterns(declared, path):
         return True
-    return _INSIDE.match(path.partition("/")[0]) is not None
+    return looks_private(path) or _RESERVED.match(path.partition("/")[0]) is not None
