@@ -12,10 +12,12 @@ from typing import Literal
 
 __all__ = [
     "Absent",
+    "Conflict",
     "Denied",
     "Invalid",
     "ModgateError",
     "Tampered",
+    "TooLarge",
     "Unauthenticated",
     "Unavailable",
     "Unverified",
@@ -59,6 +61,10 @@ class Invalid(ModgateError):
         self.malformed = malformed
 
 
+class TooLarge(Invalid):
+    """What was sent is larger than Go allows: 413."""
+
+
 class Absent(ModgateError):
     """It is proved not to exist: the source answered 404, or 410 (`gone`).
 
@@ -82,6 +88,10 @@ class Absent(ModgateError):
 
 class Denied(ModgateError):
     """A policy, ours or the upstream's, refuses it: 403, never 404, which `,direct` would bypass."""
+
+
+class Conflict(ModgateError):
+    """What is to be published exists with other content: 409. The text names what stands."""
 
 
 class Unverified(ModgateError):

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 
 from modgate.errors import (
     Absent,
+    Conflict,
     Denied,
     Invalid,
     ModgateError,
     Tampered,
+    TooLarge,
     Unauthenticated,
     Unavailable,
     UnavailableKind,
@@ -65,6 +67,10 @@ class Response:
 def status_of(error: ModgateError) -> int:
     """The status that says what a client may conclude from the error."""
     match error:
+        case TooLarge():
+            return 413
+        case Conflict():
+            return 409
         case Invalid(malformed=malformed):
             return 400 if malformed else 404
         case Absent(gone=gone):
