@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modgate.errors import Absent, Tampered, Unavailable
+from modgate.gomod import module
 from modgate.model import Answer, Blob, BlobStore, Context, ModuleSource, Verification
 from modgate.source.fill import Fill
 from modgate.source.freshness import Freshness
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from modgate.gomod.protocol import Request
+    from modgate.gomod.types import ModulePath
     from modgate.source.settings import CacheSettings
     from modgate.source.turns import Turns
     from modgate.source.watch import Watch
@@ -107,6 +109,13 @@ class CachedSource:
         if fill.unstored is not None:
             raise again(fill.unstored)
         return fill.size or 0
+
+    async def forget(self, path: ModulePath) -> None:
+        """A version of the module came into the store by another way: what is remembered of the module's
+        list, newest version and queries, and of what it lacks, counts no more. Raises Unavailable.
+        """
+        self._verdicts.forget_below(module.escape_path(path))
+        await self._freshness.forget(path)
 
     async def close(self) -> None:
         """End every fill (readers get `Unavailable`, kind `stopping`), then close the inner source."""

@@ -72,7 +72,9 @@ class Freshness:
         self._verdicts = verdicts
         self._watch = watch
         self._closing = False
+        self._forgotten = 0
         self._refreshes: dict[tuple[str, str], asyncio.Task[_Kept]] = {}
+        self._asking: set[asyncio.Task[_Kept]] = set()
         self._failed: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     async def fetch(self, ctx: Context, request: Request) -> Answer:
@@ -106,10 +108,26 @@ class Freshness:
         """Ask the source now, whatever is stored. Raises what the source raises."""
         await self._joined(self._refresh(ctx, (ctx.credential_scope, request.url_path), request))
 
+    async def forget(self, path: ModulePath) -> None:
+        """The store has a new version of the module, and its list names it: newest version and queries are
+        asked for anew, and no answer from before is joined or kept. Raises Unavailable.
+        """
+        self._forgotten += 1
+        folder = _folder(Request(Kind.LIST, path))
+        module_folder = folder.removesuffix("@v")
+        for key in [key for key in self._refreshes if key[1].startswith(module_folder)]:
+            del self._refreshes[key]
+        for key in [key for key in self._failed if key[1].startswith(module_folder)]:
+            del self._failed[key]
+        await self._store.remove(f"{module_folder}@latest")
+        for name in await self._store.names(folder):
+            if name.endswith(".info") and module.canonical_version(name.removesuffix(".info")) == "":
+                await self._store.remove(f"{folder}/{name}")
+
     async def close(self) -> None:
         """End the refreshes that run; who waits for one gets `Unavailable`, kind `stopping`."""
         self._closing = True
-        tasks = list(self._refreshes.values())
+        tasks = list(self._asking)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -165,6 +183,7 @@ class Freshness:
                 raise _stopping(key[1])
             task = asyncio.create_task(self._ask(ctx.detached(), key, request))
             self._refreshes[key] = task
+            self._asking.add(task)
             task.add_done_callback(lambda done: self._ended(key, done))
         return task
 
@@ -182,7 +201,9 @@ class Freshness:
             raise
 
     def _ended(self, key: tuple[str, str], task: asyncio.Task[_Kept]) -> None:
-        self._refreshes.pop(key, None)
+        self._asking.discard(task)
+        if self._refreshes.get(key) is task:
+            del self._refreshes[key]
         if task.cancelled():
             return
         error = task.exception()
@@ -198,6 +219,7 @@ class Freshness:
             self._failed.popitem(last=False)
 
     async def _ask(self, ctx: Context, key: tuple[str, str], request: Request) -> _Kept:
+        forgotten = self._forgotten
         try:
             body = await small_body(await self._inner.fetch(ctx, request))
         except Absent:
@@ -216,6 +238,9 @@ class Freshness:
             await self._store.replace(store_key(*key), body, meta)
         except Unavailable as error:
             self._watch.alert("unstored", key[1], str(error))
+        if forgotten != self._forgotten:
+            # It may be from before the version that came meanwhile.
+            await self._store.remove(store_key(*key))
         return kept
 
     async def _versions(self, scope: str, request: Request, kinds: tuple[str, ...]) -> list[str]:

@@ -57,6 +57,11 @@ class Verdicts:
         """Something new is known."""
         self._kept.pop((scope, key), None)
 
+    def forget_below(self, folder: str) -> None:
+        """Something new is known of a module, in every scope: `folder` is where its objects lie."""
+        for kept in [kept for kept in self._kept if kept[1].startswith(f"{folder}/")]:
+            del self._kept[kept]
+
     def _seconds(self, error: ModgateError) -> float:
         if isinstance(error, (Absent, Unverified)):
             return self._memory.absent
