@@ -41,6 +41,7 @@ COMMANDS = {
     "toolchain": ("modgate.cli.toolchain", "Show a module's toolchain, modules and downloads"),
     "sums": ("modgate.cli.sums", "Audit go.sum against the checksum database"),
     "serve": ("modgate.cli.serve", "Run the module proxy"),
+    "route": ("modgate.cli.route", "Show where a module would come from, and why"),
     "config": ("modgate.cli.config", "Show the configuration and where it comes from"),
 }
 """Command -> (the module with its `run(args)`, its line in `--help`)."""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["ConfigInvalid", "Loaded", "load", "warnings"]
 
 _FILE_VARIABLE = f"{ENV_PREFIX}CONFIG"
+_OF_THE_COMMANDS = {_FILE_VARIABLE, f"{ENV_PREFIX}LANG", f"{ENV_PREFIX}PUBLISH_TOKEN"}
+"""Variables that are no keys: the commands read them."""
 _GO_KEYS = ("upstream", "sumdb", "private", "no_proxy", "no_sumdb")
 
 
@@ -177,7 +179,7 @@ def _env_layer(environ: Mapping[str, str]) -> _Layer:
     layer = _Layer()
     known = {key.variable: key.name for key in all_keys().values()}
     for variable in sorted(environ):
-        if not variable.startswith(ENV_PREFIX) or variable == _FILE_VARIABLE:
+        if not variable.startswith(ENV_PREFIX) or variable in _OF_THE_COMMANDS:
             continue
         if name := known.get(variable):
             layer.entries[name] = _Entry(environ[variable], variable)

@@ -10,18 +10,20 @@ import structlog
 from modgate.transport.credentials import Entry, HostCredentials
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from modgate.config import Config
     from modgate.model.credentials import Credentials
 
 __all__ = ["credentials"]
 
 
-def credentials(config: Config) -> Credentials:
-    """What hosts are told, as configured; what a person should know of it goes to the log, once.
+def credentials(config: Config, *, warn: Callable[[str], None] | None = None) -> Credentials:
+    """What hosts are told, as configured; what a person should know of it goes to `warn` (the log), once.
 
     Raises Invalid for entries that contradict each other.
     """
-    log = structlog.get_logger("modgate")
+    told = structlog.get_logger("modgate").warning if warn is None else warn
     found = HostCredentials(
         [
             Entry(
@@ -44,8 +46,8 @@ def credentials(config: Config) -> Credentials:
         ],
         clock=time.time,
         git=config.vcs.git,
-        warn=log.warning,
+        warn=told,
     )
     for line in found.warnings():
-        log.warning(line)
+        told(line)
     return found

@@ -1,0 +1,136 @@
+"""What the gate would do for one module, said without doing any of it: `modgate route explain`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from modgate.config import publish_patterns, redact, route_table
+from modgate.errors import Absent
+from modgate.gomod.module import escape_path
+from modgate.gomod.patterns import match_prefix_patterns
+from modgate.gomod.proxylist import EntryKind, parse_proxy_list
+from modgate.messages import Message
+from modgate.model.routes import BLOCK, DIRECT, PUBLISHED
+from modgate.vcs.static_hosts import static_root
+from modgate.wiring.credentials import credentials
+
+if TYPE_CHECKING:
+    from modgate.config import Config
+    from modgate.gomod.types import ModulePath
+    from modgate.model.routes import RouteRule
+
+__all__ = ["Explained", "explained"]
+
+_SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):")
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Which rule counts for a module, and what follows.
+
+    Attributes:
+        path: The module.
+        rule: The rule that matched.
+        rules: All rules in the order they are asked.
+        asked: What would be asked, in order, one sentence each.
+        credential: What the repository's host would be told.
+        warnings: What a person should know of the credentials.
+        checks: How what comes is proved, one sentence each.
+        publishable: Whether it may be published here.
+    """
+
+    path: ModulePath
+    rule: RouteRule
+    rules: tuple[RouteRule, ...]
+    asked: tuple[Message, ...]
+    checks: tuple[Message, ...]
+    publishable: bool
+    credential: Message | None = None
+    warnings: tuple[str, ...] = ()
+
+
+async def explained(config: Config, path: ModulePath) -> Explained:
+    """What the configuration means for a module. Asks nobody. Raises Invalid for bad credentials."""
+    table = route_table(config)
+    rule = table.find(path)
+    publishable = match_prefix_patterns(publish_patterns(config), path)
+    asked, address = _asked(config, path, rule.source)
+    warnings: list[str] = []
+    return Explained(
+        path,
+        rule,
+        table.all_rules,
+        tuple(asked),
+        tuple(_checks(config, path, rule)),
+        publishable,
+        await _credential(config, address, warnings) if address else None,
+        tuple(dict.fromkeys(warnings)),
+    )
+
+
+def _asked(config: Config, path: ModulePath, source: str) -> tuple[list[Message], str]:
+    """Who would be asked, in order, and the address of the repository or its page among them."""
+    told = [Message("route.asked.store", {})]
+    if source == PUBLISHED:
+        return told, ""
+    if source == BLOCK:
+        return [*told, Message("route.asked.nothing", {})], ""
+    address = ""
+    for entry in [] if source == DIRECT else parse_proxy_list(source):
+        if entry.kind is EntryKind.PROXY:
+            told.append(
+                Message("route.asked.proxy", {"url": f"{redact(entry.url)}/{escape_path(path)}/@v/…"})
+            )
+        elif entry.kind is EntryKind.DIRECT and config.vcs.enabled:
+            source = DIRECT
+    if source == DIRECT:
+        message, address = _repository(config, path)
+        told.append(message)
+    return told, address
+
+
+def _repository(config: Config, path: ModulePath) -> tuple[Message, str]:
+    """The repository, as far as it is known without asking."""
+    mapped = max((each for each in config.vcs.repositories if match_prefix_patterns(each, path)), default="")
+    if mapped:
+        address = config.vcs.repositories[mapped]
+        return Message("route.asked.mapped", {"url": redact(address)}), address
+    try:
+        known = static_root(path)
+    except Absent as error:
+        return Message("route.asked.impossible", {"why": error.what}), ""
+    if known is not None:
+        return Message("route.asked.repository", {"url": known.url, "vcs": known.vcs}), known.url
+    page = f"https://{path}?go-get=1"
+    return Message("route.asked.page", {"url": page}), page
+
+
+async def _credential(config: Config, address: str, warnings: list[str]) -> Message:
+    """Which credential the host of an address would be given."""
+    found = _SCP.match(address) if "://" not in address else None
+    host = found["host"] if found else (urlsplit(address).netloc.rpartition("@")[2])
+    held = credentials(config, warn=warnings.append)
+    try:
+        kind = held.describe(host)
+    finally:
+        await held.close()
+    if not kind:
+        return Message("route.credential.none", {"host": host})
+    return Message("route.credential.held", {"host": host, "kind": kind})
+
+
+def _checks(config: Config, path: ModulePath, rule: RouteRule) -> list[Message]:
+    inside = rule.private or match_prefix_patterns(",".join(config.no_sumdb), path)
+    exempt = match_prefix_patterns(",".join(config.sumdb_exempt), path)
+    checks: list[Message] = []
+    if config.sumdb and not inside and not exempt:
+        database = config.sumdb[0].split()[0].partition("+")[0]
+        checks.append(Message("route.checks.database", {"database": database}))
+    else:
+        checks.append(Message("route.checks.first-seen", {}))
+    if config.checksum_log.key_file is not None and (inside or exempt or config.checksum_log.public):
+        checks.append(Message("route.checks.log", {}))
+    return checks
