@@ -2,8 +2,8 @@
 
 Rules: every URL but `/`, the health endpoints, `/metrics` and `/sumdb/` is a GOPROXY URL; the raw
 path is routed, never a decoded one, so that an encoded slash cannot lead past a rule; only GET and
-HEAD exist; a request that already came through this very instance is refused, or two gates could ask
-each other for ever.
+HEAD exist, and PUT of a version where publishing is on; a request that already came through this very
+instance is refused, or two gates could ask each other for ever.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from modgate.server.exchange import Exchange, Network, check_host, read_exchange
 from modgate.server.goproxy import GoProxy, close_stream
 from modgate.server.memo import Memo
 from modgate.server.pages import front_page, prefers_chinese
+from modgate.server.publish import send_and_drain
 from modgate.server.represent import respond
 from modgate.server.respond import Headers, Response, error_response, text_response
 from modgate.server.sumdb import SumDB
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from modgate.model.checksums import ChecksumMirror
     from modgate.model.source import ModuleSource
+    from modgate.server.publish import Publishing
     from modgate.server.transmit import Receive, Send
 
 __all__ = ["App", "Settings"]
@@ -77,6 +79,7 @@ class _Outcome:
     response: Response
     kind: str = "other"
     result: RequestResult = "miss"
+    principal: str = ""
 
 
 class App:
@@ -89,6 +92,7 @@ class App:
         ready: The problems of store, ledger and upstreams, one line each; empty when all is well.
         metrics: Shared with the source stack.
         memo: Hot answers, shared with the listener.
+        publishing: Takes uploads; None: there are none.
         is_open: Whether everyone may read a module: answers about others are never kept in the memo.
         monotonic: Seconds, for durations.
     """
@@ -102,9 +106,11 @@ class App:
         ready: Callable[[], Awaitable[list[str]]] | None = None,
         metrics: Metrics | None = None,
         memo: Memo | None = None,
+        publishing: Publishing | None = None,
         is_open: Callable[[str], bool] = lambda _path: True,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._publishing = publishing
         self.settings = settings or Settings(instance=new_request_id())
         self.metrics = metrics or Metrics()
         self.memo = memo or Memo(clock=monotonic)
@@ -133,6 +139,9 @@ class App:
             raise RuntimeError(f"no such protocol here: {scope['type']}")
         began = self._monotonic()
         exchange = read_exchange(scope, self.settings.trusted_proxies)
+        if exchange.method == "PUT" and self._publishing is not None and self._takes_upload(exchange):
+            await self._take(self._publishing, exchange, receive, send)
+            return
         try:
             outcome = await self._outcome(exchange)
         except Exception as error:  # noqa: BLE001  whatever it is, the client gets a status and a text
@@ -165,10 +174,9 @@ class App:
 
     async def _outcome(self, exchange: Exchange) -> _Outcome:
         if exchange.method not in {"GET", "HEAD"}:
-            allow = [(b"allow", b"GET, HEAD")]
-            return _Outcome(
-                text_response(405, ["only GET and HEAD are answered here"], allow), result="error"
-            )
+            methods = "GET, HEAD, PUT" if self._takes_upload(exchange) else "GET, HEAD"
+            text = f"only {methods.replace('GET, HEAD', 'GET and HEAD')} are answered here"
+            return _Outcome(text_response(405, [text], [(b"allow", methods.encode())]), result="error")
         check_host(exchange)
         path = exchange.raw_path
         if self._mount:
@@ -181,6 +189,37 @@ class App:
             path = path[len(self._mount) :]
         own = await self._own_page(exchange, path)
         return own or await self._answer(exchange, path)
+
+    def _takes_upload(self, exchange: Exchange) -> bool:
+        """Whether the URL is one that a version is sent to."""
+        path = exchange.raw_path
+        inside = path.startswith(f"{self._mount}/")
+        return self._publishing is not None and inside and self._publishing.takes(path[len(self._mount) :])
+
+    async def _take(self, publishing: Publishing, exchange: Exchange, receive: Receive, send: Send) -> None:
+        """Answer an upload: as `__call__`, but for a request with a body."""
+        began, sent = self._monotonic(), 0
+        body = publishing.body(receive)
+        outcome = _Outcome(Response(499), "publish", "error")
+        try:
+            try:
+                check_host(exchange)
+                outcome.principal = publishing.principal(exchange)
+                path = exchange.raw_path[len(self._mount) :]
+                outcome.response = await publishing.answer(exchange, path, outcome.principal, body)
+                outcome.result = "miss"
+            except DisconnectedError:
+                raise
+            except Exception as error:  # noqa: BLE001  whatever it is, the client gets a status and a text
+                if not isinstance(error, ModgateError):
+                    self._log.error("internal error", request_id=exchange.request_id, exc_info=error)
+                outcome.response = publishing.failed(error, exchange.request_id)
+            outcome.response.headers += [*self._extra, (b"x-request-id", exchange.request_id.encode("ascii"))]
+            sent = await send_and_drain(outcome.response, body, exchange, send)
+        except DisconnectedError:
+            self._log.info("client went away", **self._facts(exchange, outcome))
+        finally:
+            self._count(exchange, outcome, sent, self._monotonic() - began)
 
     async def _own_page(self, exchange: Exchange, path: str) -> _Outcome | None:
         if path == "/healthz":
@@ -265,7 +304,9 @@ class App:
 
     @staticmethod
     def _facts(exchange: Exchange, outcome: _Outcome) -> dict[str, Any]:
+        named = outcome.principal or exchange.principal
         return {
+            **({"principal": named} if named else {}),
             "method": exchange.method,
             "path": exchange.raw_path[:300],
             "status": outcome.response.status,

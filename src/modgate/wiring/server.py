@@ -37,6 +37,7 @@ from modgate.storage.disk import DiskStore
 from modgate.storage.memory import MemoryStore
 from modgate.sumdb.spec import parse_gosumdb
 from modgate.telemetry import Metrics, configure_logging
+from modgate.wiring.publishing import build_publisher, build_publishing
 from modgate.wiring.stack import Ground, build_stack, turns
 from modgate.wiring.upstreams import Upstreams
 
@@ -76,6 +77,7 @@ async def _serve(config: Config) -> None:
             stack.push_async_callback(mirror.close)
         built = build_stack(ground, mirror or NoDatabase(), observer, None)
         stack.push_async_callback(built.source.close)
+        publisher = build_publisher(ground, built.cached, observer)
         app = App(
             built.source,
             None if mirror is None else FairMirror(mirror, turns(config)),
@@ -90,9 +92,12 @@ async def _serve(config: Config) -> None:
                 _problems, [store.ready, ledger.ready, _one_ready(upstreams.proxies(config.upstream))]
             ),
             metrics=metrics,
+            publishing=build_publishing(ground, publisher),
             is_open=ground.table.is_open,
             memo=Memo(
-                clock=time.monotonic, generation=lambda: store.generation, max_bytes=config.cache.memory
+                clock=time.monotonic,
+                generation=lambda: (store.generation, publisher.generation if publisher else 0),
+                max_bytes=config.cache.memory,
             ),
         )
         listener = Listener(app, _listen(config))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from modgate.model.routes import BLOCK, DIRECT, PUBLISHED
 from modgate.source.cached import CachedSource
 from modgate.source.prefetch import PrefetchSource
+from modgate.source.published import PublishedAside, PublishedSource
 from modgate.source.routes import BlockedSource, PermittedSource, Routes
 from modgate.source.settings import CacheSettings, Memory, PrefetchSettings
 from modgate.source.turns import Turns
@@ -81,7 +82,10 @@ def build_stack(
         turns=turns(config),
         proves=verified.proves,
     )
-    source: ModuleSource = PermittedSource(cached, ground.table)
+    published = PublishedAside(
+        cached, PublishedSource(ground.store), lambda path: ground.table.find(path).source == PUBLISHED
+    )
+    source: ModuleSource = PermittedSource(published, ground.table)
     if config.prefetch.enabled:
         source = PrefetchSource(
             source,
@@ -101,8 +105,10 @@ def turns(config: Config) -> Turns:
 
 def _source(ground: Ground, rule: RouteRule, direct: ModuleSource | None) -> ModuleSource:
     """What answers for one rule."""
+    if rule.source == PUBLISHED:
+        return PublishedSource(ground.store)
     if rule.source == DIRECT and direct is not None:
         return direct
-    if rule.source in {BLOCK, DIRECT, PUBLISHED}:
+    if rule.source in {BLOCK, DIRECT}:
         return BlockedSource(rule)
     return ground.upstreams.chain(rule.source, direct)
