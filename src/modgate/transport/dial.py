@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Resolve = Callable[[str, int], Awaitable[list[str]]]
 
-__all__ = ["Connection", "DialError", "Dialer", "resolve"]
+__all__ = ["Connection", "DialError", "Dialer", "admitted_name", "not_public", "resolve"]
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -132,11 +132,7 @@ class Dialer:
 
     async def _through(self, proxy: yarl.URL, host: str, port: int, reach: Reach) -> Connection:
         """A tunnel through the proxy, which is the operator's and may have any address."""
-        if _literal(host):
-            admitted = reach.admits(host, port, host)
-        else:
-            admitted = not is_internal_host(host) or reach.allows(host, port)
-        if not admitted:
+        if not admitted_name(host, port, reach, proxied=True):
             raise DialError(not_public(host, [host]), refused=True)
         tls = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if proxy.scheme == "https" else None
         target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -169,6 +165,13 @@ def _refusal(answer: bytes) -> str:
     if not version.startswith(b"HTTP/1.") or not status.isdigit():
         return "speaks no HTTP"
     return "" if status.startswith("2") else f"refused it with status {status}"
+
+
+def admitted_name(host: str, port: int, reach: Reach, *, proxied: bool) -> bool:
+    """Whether a host may be tried before it is resolved; a proxy on the way would resolve it unseen."""
+    if _literal(host.strip("[]")):
+        return reach.admits(host, port, canonical(host))
+    return not proxied or not is_internal_host(host) or reach.allows(host, port)
 
 
 def not_public(host: str, addresses: list[str]) -> str:

@@ -284,9 +284,7 @@ class HTTPUpstream:
                 if response.status not in _REDIRECTS:
                     self.observe(self.name, "head", self.monotonic() - began)
                     return await self._accept(response, where)
-                url = following(
-                    url, response.headers.get("Location", ""), self._base, self.settings.redirect_hosts
-                )
+                url = following(url, response.headers.get("Location", ""), self._trusted)
             except RefusedRedirectError as error:
                 response.close()
                 raise self._bad_redirect(where, str(error)) from error
@@ -326,10 +324,13 @@ class HTTPUpstream:
             headers["Authorization"] = authorization
         proxy = self._proxy(url)
         # A proxy has an address of its own, often an internal one, and resolves the name itself.
-        guarded = proxy is None and not trusted(url, self._base, self.settings.redirect_hosts)
+        guarded = proxy is None and not self._trusted(url)
         return await self._session(guarded=guarded).request(
             method, url, headers=headers, proxy=proxy, allow_redirects=False, trace_request_ctx=way
         )
+
+    def _trusted(self, url: yarl.URL) -> bool:
+        return trusted(url, self._base, self.settings.redirect_hosts)
 
     def _proxy(self, url: yarl.URL) -> yarl.URL | None:
         """The proxy on the way to a URL, read from the environment once for each host, as go does."""

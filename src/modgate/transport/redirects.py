@@ -13,7 +13,7 @@ import yarl
 from modgate.transport.addresses import is_internal_host
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 __all__ = ["RefusedRedirectError", "following", "trusted"]
 
@@ -33,14 +33,17 @@ def trusted(url: yarl.URL, base: yarl.URL, named: Collection[str]) -> bool:
     return upgraded and url.host == base.host and url.is_default_port()
 
 
-def following(current: yarl.URL, location: str, base: yarl.URL, named: Collection[str]) -> yarl.URL:
-    """The address a redirect leads to, without user info. Raises RefusedRedirectError."""
+def following(current: yarl.URL, location: str, admitted: Callable[[yarl.URL], bool]) -> yarl.URL:
+    """The address a redirect leads to, without user info. Raises RefusedRedirectError.
+
+    `admitted` tells addresses that the operator stands for, which may be internal.
+    """
     try:
         target = current.join(yarl.URL(location, encoded=True)) if location else None
         if target is None or target.scheme not in {"http", "https"} or not target.host:
             raise RefusedRedirectError("it names no http or https address")
         target = target.with_user(None).with_fragment(None)
-        allowed = trusted(target, base, named)
+        allowed = admitted(target)
     except ValueError:
         raise RefusedRedirectError("it names no address") from None
     if current.scheme == "https" and target.scheme == "http":
