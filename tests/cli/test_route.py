@@ -25,6 +25,10 @@ principals = ["farm"]
 [[credentials]]
 host = "git.odd.example"
 kind = "ssh"
+[tls]
+cert = "server.pem"
+key = "server.key"
+client_ca = "clients.pem"
 [publish]
 enabled = true
 token_env = "PUBLISH"

@@ -48,6 +48,10 @@ private = true
 principals = "farm"
 [vcs.repositories]
 "odd.example/lib" = "git@git.odd.example:lib.git"
+[tls]
+cert = "server.pem"
+key = "server.key"
+client_ca = "clients.pem"
 """
 
 
@@ -128,6 +132,7 @@ def test_what_may_be_published_is_named_or_follows_from_the_routes(tmp_path: Pat
         ('[vcs.repositories]\n"a.example" = "ext::sh -c x"', "is no repository address"),
         ('[vcs.repositories]\n"a.example" = "ssh://-oProxyCommand=x/y"', "is no repository address"),
         ('[vcs.repositories]\n"a.example" = "https://u:hunter2@a/b"', "belongs into [[credentials]]"),
+        ('[[routes]]\nmatch = "a"\nsource = "direct"\nprincipals = "farm"', "need tls.client_ca"),
         ("[publish]\nenabled = true", "needs publish.token_file or publish.token_env"),
         ('[vcs]\ninternal_hosts = ["https://a"]', "is not a host or host:port"),
     ],

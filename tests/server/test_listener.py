@@ -8,14 +8,9 @@ import ssl
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from modgate.errors import Invalid, Unavailable
 from modgate.model.twins import MemoryBlob, MemorySource
@@ -23,6 +18,7 @@ from modgate.server import listener as listener_module
 from modgate.server.app import App
 from modgate.server.listener import Listen, Listener, Tls
 from tests.server.running import Running, head_of, read_all
+from tests.support.authority import Authority
 from tests.support.client import ask
 
 if TYPE_CHECKING:
@@ -106,49 +102,6 @@ def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="in use"):
         Listener(app(), Listen(f"unix:{path}")).bind()
     assert path.read_text() == "data"
-
-
-class Authority:
-    """A certificate authority for one test."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.folder = folder
-        self.name = name
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.certificate = self._sign(name, self.key.public_key(), authority=True)
-        self.file = folder / f"{name}.pem"
-        self.file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
-
-    def _sign(self, name: str, key: ec.EllipticCurvePublicKey, *, authority: bool) -> x509.Certificate:
-        now = datetime.fromtimestamp(time.time(), UTC)
-        issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.name)])
-        alternative = x509.SubjectAlternativeName([x509.DNSName("localhost")])
-        return (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-            .issuer_name(issuer)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=2))
-            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-            .add_extension(alternative, critical=False)
-            .sign(self.key, hashes.SHA256())
-        )
-
-    def issue(self, name: str) -> tuple[Path, Path]:
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate, key_file = self.folder / f"{name}.crt", self.folder / f"{name}.key"
-        signed = self._sign(name, key.public_key(), authority=False)
-        certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-        key_file.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-        return certificate, key_file
 
 
 def client_context(authority: Authority) -> ssl.SSLContext:

@@ -317,6 +317,14 @@ class Config(_Section):
         description=str(ChecksumLog.__doc__),
     )
 
+    @model_validator(mode="after")
+    def _named_clients(self) -> Self:
+        if any(route.principals for route in self.routes) and self.tls.client_ca is None:
+            raise ValueError(
+                "routes with principals need tls.client_ca: a client's certificate is what names it"
+            )
+        return self
+
     @property
     def base_url(self) -> str:
         """The URL a client on this machine puts into GOPROXY; empty for a Unix socket."""

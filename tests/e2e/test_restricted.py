@@ -1,0 +1,79 @@
+"""A module that only named clients may read: nobody else gets it, not even when it lies ready."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.authority import Authority
+from tests.support.client import Reply, ask
+from tests.support.gate import Gate
+from tests.support.modules import World
+from tests.support.upstreams import FaultUpstream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def clients(tmp_path: Path) -> Iterator[tuple[Gate, dict[str, ssl.SSLContext]]]:
+    authority = Authority(tmp_path, "authority")
+    cert, key = authority.issue("server")
+    world = World(tmp_path / "world")
+    world.add("secret.example/lib")
+    world.add("open.example/lib")
+    world.finish()
+    with FaultUpstream(world.root) as upstream:
+        routes = [
+            {
+                "match": "secret.example/*",
+                "source": upstream.url,
+                "private": True,
+                "principals": ["farm", "alice"],
+            }
+        ]
+        config = {
+            "routes": json.dumps(routes),
+            "tls": {"cert": str(cert), "key": str(key), "client_ca": str(authority.file)},
+        }
+        with Gate(tmp_path / "gate", upstream=upstream.url, config=config) as gate:
+            contexts = {}
+            for name in ("farm", "mallory"):
+                contexts[name] = ssl.create_default_context(cafile=str(authority.file))
+                contexts[name].load_cert_chain(*authority.issue(name))
+            yield gate, contexts
+
+
+def _ask(gate: Gate, path: str, context: ssl.SSLContext) -> Reply:
+    return ask(gate.url.replace("127.0.0.1", "localhost"), path, context=context)
+
+
+def test_only_the_named_clients_read_a_restricted_module(
+    clients: tuple[Gate, dict[str, ssl.SSLContext]],
+) -> None:
+    gate, contexts = clients
+    paths = [f"/secret.example/lib/@v/{name}" for name in ("list", "v1.0.0.info", "v1.0.0.mod", "v1.0.0.zip")]
+    for path in [*paths, "/secret.example/lib/@latest"]:
+        refused = _ask(gate, path, contexts["mallory"])
+        assert (refused.status, refused.whole) == (403, True)
+        assert "mallory may not read this module" in refused.text
+        for _ in range(3):
+            assert _ask(gate, path, contexts["farm"]).status == 200
+        # It is stored and was just answered: a hit must not cross from one client to another.
+        assert _ask(gate, path, contexts["mallory"]).status == 403
+    assert _ask(gate, "/cached-only" + paths[2], contexts["mallory"]).status == 403
+    assert _ask(gate, "/cached-only" + paths[2], contexts["farm"]).status == 200
+
+
+def test_what_is_open_is_shared(clients: tuple[Gate, dict[str, ssl.SSLContext]]) -> None:
+    gate, contexts = clients
+    path = "/open.example/lib/@v/v1.0.0.mod"
+    assert _ask(gate, path, contexts["farm"]).status == 200
+    # The first answers may come from the fill while it is made durable.
+    told = [_ask(gate, path, contexts["mallory"]) for _ in range(20)]
+    assert {each.status for each in told} == {200}
+    assert told[-1].headers["modgate-cache"] == "hit"
