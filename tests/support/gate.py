@@ -32,7 +32,7 @@ class GateFailedError(Exception):
 
 
 def to_toml(values: Mapping[str, Any]) -> str:
-    """A configuration file from nested dictionaries (strings, numbers, booleans, lists of strings)."""
+    """A configuration file from nested dictionaries (strings, numbers, booleans, lists, tables)."""
     own = {key: value for key, value in values.items() if not isinstance(value, dict)}
     lines = [f"{key} = {_toml_value(value)}" for key, value in own.items()]
     for name, section in values.items():
@@ -49,6 +49,8 @@ def _toml_value(value: Any) -> str:
         return repr(value)
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f'"{key}" = {_toml_value(item)}' for key, item in value.items()) + "}"
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
