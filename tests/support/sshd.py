@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import pwd
 import shlex
 import shutil
 import socket
@@ -51,6 +52,12 @@ def sshd_program() -> str:
     found = shutil.which("sshd", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin")))
     if found is None or shutil.which("ssh-keygen") is None or shutil.which("ssh") is None:
         pytest.skip("no OpenSSH server here: install openssh-server and openssh-client")
+    try:
+        shell = pwd.getpwuid(os.getuid()).pw_shell
+    except KeyError:
+        pytest.skip("this user has no account here, so nobody can log in to it")
+    if Path(shell).name in {"nologin", "false"}:
+        pytest.skip("this user's shell lets nobody log in")
     return found
 
 
@@ -157,7 +164,8 @@ class SshServer:
                     "PermitRootLogin forced-commands-only",
                     "PermitUserEnvironment no",
                     "AcceptEnv GIT_PROTOCOL",
-                    "UsePAM no",
+                    # An ordinary user cannot see whether the account is locked; PAM can.
+                    f"UsePAM {'no' if os.getuid() == 0 else 'yes'}",
                     # Test folders lie below /tmp, which everybody may write.
                     "StrictModes no",
                     "MaxStartups 100",

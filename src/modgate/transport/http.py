@@ -22,6 +22,7 @@ import yarl
 
 from modgate.errors import Absent, Denied, ModgateError, Unavailable
 from modgate.transport.addresses import InternalAddressError, guarded_socket
+from modgate.transport.authorization import authorization
 from modgate.transport.breaker import Breaker
 from modgate.transport.environment import Netrc, basic, proxy_for
 from modgate.transport.redirects import RefusedRedirectError, following, trusted
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from modgate.model import Context
+    from modgate.model.credentials import Credentials
 
 __all__ = ["HTTPUpstream"]
 
@@ -146,7 +148,8 @@ class _Stream:
 class HTTPUpstream:
     """An HTTP server under one base URL (`model.Upstream`). Proxies come from the environment.
 
-    `instance` is sent as `Modgate-Via`, so that a gate in its own chain refuses the loop.
+    `instance` is sent as `Modgate-Via`, so that a gate in its own chain refuses the loop. `credentials`
+    are asked for the base address alone, where it is https and names nobody itself.
     """
 
     def __init__(
@@ -155,6 +158,7 @@ class HTTPUpstream:
         settings: TransportSettings | None = None,
         *,
         instance: str = "",
+        credentials: Credentials | None = None,
         observe: Callable[[str, str, float], None] = _no_observer,
         failed: Callable[[str, str], None] = _no_counter,
         monotonic: Callable[[], float] = time.monotonic,
@@ -163,6 +167,7 @@ class HTTPUpstream:
         base = yarl.URL(base_url.rstrip("/") + "/")
         named = base.user or base.password
         self._authorization = basic(base.user or "", base.password or "") if named else None
+        self._credentials = credentials
         self._netrc = Netrc()
         self._base = base.with_user(None)
         self.settings = settings or TransportSettings()
@@ -317,17 +322,26 @@ class HTTPUpstream:
         if self._instance:
             headers["Modgate-Via"] = ", ".join((*ctx.via, self._instance))
         home = url.origin() == self._base.origin()
-        authorization = self._authorization if home else None
-        if authorization is None and (home or url.scheme == "https"):
-            authorization = self._netrc.authorization(url.host or "")
-        if authorization is not None:
-            headers["Authorization"] = authorization
+        told = (self._authorization or await self._own(url)) if home else None
+        if told is None and (home or url.scheme == "https"):
+            told = self._netrc.authorization(url.host or "")
+        if told is not None:
+            headers["Authorization"] = told
         proxy = self._proxy(url)
         # A proxy has an address of its own, often an internal one, and resolves the name itself.
         guarded = proxy is None and not self._trusted(url)
         return await self._session(guarded=guarded).request(
             method, url, headers=headers, proxy=proxy, allow_redirects=False, trace_request_ctx=way
         )
+
+    async def _own(self, url: yarl.URL) -> str | None:
+        """What the operator configured for the base address. A broken credential is not the upstream's
+        failure, and asking again at once would not mend it.
+        """
+        try:
+            return await authorization(self._credentials, url)
+        except Unavailable as error:
+            raise _SettledError(error) from error
 
     def _trusted(self, url: yarl.URL) -> bool:
         return trusted(url, self._base, self.settings.redirect_hosts)
