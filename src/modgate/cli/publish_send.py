@@ -1,0 +1,163 @@
+"""Sends a module zip to a gate: one PUT, and what its answer means.
+
+The token goes to the address that was named and nowhere else: redirects are not followed, and plain http is
+for this machine only, unless the person insists. The body is held back until the gate has looked at the head
+(`Expect: 100-continue`), so that a wrong token costs no upload.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import truststore
+
+from modgate.errors import Invalid, ModgateError
+from modgate.gomod import module
+from modgate.messages import Message
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from typing import BinaryIO
+
+    from modgate.gomod.types import ModuleVersion
+    from modgate.model.credentials import Secret
+
+__all__ = ["Refused", "Sent", "check_address", "read_token", "send"]
+
+_PIECE = 256 * 1024
+_MOST_TEXT = 4096
+_CONNECT_SECONDS = 15.0
+# The gate checks and stores before it answers, which takes a while for half a GiB.
+_ANSWER_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the gate said of success: `created` is false where the same content stood before."""
+
+    h1: str
+    created: bool
+
+
+class Refused(ModgateError):
+    """The gate did not take it. `message` says why and what to do, `said` are the gate's own words."""
+
+    def __init__(self, message: Message, said: str = "", status: int = 0) -> None:
+        super().__init__(said or message.key)
+        self.message = message
+        self.said = said
+        self.status = status
+
+
+def check_address(url: str, *, insecure: bool) -> str:
+    """The address without its last slash. Raises Invalid where a token must not be sent to it."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise Invalid("--to takes the address of a gate: https://host or https://host/prefix")
+    if parts.username is not None or parts.password is not None:
+        raise Invalid(
+            "--to takes no password",
+            next_step="The token comes from MODGATE_PUBLISH_TOKEN or --token-file.",
+        )
+    if parts.scheme == "http" and not _is_loopback(url) and not insecure:
+        raise Invalid(
+            f"{parts.hostname}: a token is not sent over plain http",
+            next_step="Use https://, or --insecure where the way there is trusted.",
+        )
+    return url.rstrip("/")
+
+
+def read_token(text: str, where: str) -> str:
+    """The one token of a file or variable: its first line that is no comment, the name before it left out."""
+    for line in text.splitlines():
+        words = line.partition("#")[0].split()
+        if words:
+            if not words[-1].isascii() or not words[-1].isprintable():
+                raise Invalid("the token holds characters that no header may hold", where=where)
+            return words[-1]
+    raise Invalid("there is no token", where=where)
+
+
+async def send(
+    base: str,
+    version: ModuleVersion,
+    zipped: BinaryIO,
+    *,
+    size: int,
+    token: Secret,
+    sent: Callable[[int], None],
+) -> Sent:
+    """PUT the zip of `size` bytes, telling `sent` how many are on their way. Raises Refused."""
+    url = f"{base}/{module.escape_path(version.path)}/@v/{module.escape_version(version.version)}"
+
+    async def pieces() -> AsyncIterator[bytes]:
+        zipped.seek(0)
+        count = 0
+        while piece := zipped.read(_PIECE):
+            yield piece
+            count += len(piece)
+            sent(count)
+
+    headers = {
+        "Authorization": f"Bearer {token.reveal()}",
+        "Content-Type": "application/zip",
+        "Content-Length": str(size),
+    }
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=_ANSWER_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)),
+                trust_env=not _is_loopback(base),
+                timeout=timeout,
+                skip_auto_headers=("User-Agent",),
+            ) as session,
+            session.put(url, data=pieces(), headers=headers, expect100=True, allow_redirects=False) as answer,
+        ):
+            said = (await answer.content.read(_MOST_TEXT)).decode("utf-8", "replace")
+            return _told(answer.status, said, answer.headers.get("Location", ""))
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise Refused(_unsent(error, base)) from error
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _told(status: int, said: str, location: str) -> Sent:
+    if status in {200, 201}:
+        try:
+            document: Any = json.loads(said)
+            return Sent(str(document["h1"]), status == 201)
+        except (ValueError, KeyError, TypeError):
+            raise Refused(Message("publish.refused.no-gate"), status=status) from None
+    if 300 <= status < 400:
+        raise Refused(Message("publish.refused.redirect", {"location": location or "?"}), status=status)
+    known = {400, 401, 403, 404, 405, 408, 409, 413, 429, 503, 507}
+    key = f"publish.refused.{status}" if status in known else "publish.refused.other"
+    raise Refused(Message(key, {"status": status} if status not in known else {}), said.strip(), status)
+
+
+def _unsent(error: Exception, base: str) -> Message:
+    host = urlsplit(base).netloc
+    if isinstance(error, aiohttp.ClientSSLError):
+        return Message("publish.unsent.tls", {"host": host})
+    if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error.os_error, ConnectionRefusedError):
+            return Message("publish.unsent.refused", {"host": host})
+        return Message(
+            "publish.unsent.unreachable", {"host": host, "why": error.os_error.strerror or str(error)}
+        )
+    if isinstance(error, TimeoutError):
+        return Message("publish.unsent.timeout", {"host": host})
+    return Message("publish.unsent.cut", {"host": host})
