@@ -40,6 +40,7 @@ COMMANDS = {
     "faults": ("modgate.cli.faults", "Run a GOPROXY that fails as told"),
     "toolchain": ("modgate.cli.toolchain", "Show a module's toolchain, modules and downloads"),
     "sums": ("modgate.cli.sums", "Audit go.sum against the checksum database"),
+    "publish": ("modgate.cli.publish", "Publish a module version in a gate"),
     "serve": ("modgate.cli.serve", "Run the module proxy"),
     "route": ("modgate.cli.route", "Show where a module would come from, and why"),
     "config": ("modgate.cli.config", "Show the configuration and where it comes from"),
