@@ -139,7 +139,7 @@ def test_data_tiles_hold_the_records_and_both_ways_to_write_them_are_read() -> N
     one = Tile(8, -1, 0, 1)
     assert split_data_tile(one, data_tile(one, texts(1))) == texts(1)
     assert split_data_tile(one, format_record(0, texts(1)[0])) == texts(1)
-    for bad in (data_tile(one, texts(1)), b"", data + b"\nmore\n"):
+    for bad in (data_tile(one, texts(1)), b"", data + b"\nmore\n", data[:-1]):
         with pytest.raises(WrongSize):
             split_data_tile(tile, bad)
     with pytest.raises(Invalid):

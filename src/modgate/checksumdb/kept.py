@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -33,9 +34,20 @@ _KNOWN = 50_000
 
 
 class Kept:
-    """The stored files of databases; names begin with the database's name."""
+    """The stored files of databases; names begin with the database's name.
 
-    def __init__(self, store: BlobStore, clock: Callable[[], float], *, memory: int) -> None:
+    `verified` is what the store is told: it need not flush what `sumdb` proves and can give again.
+    """
+
+    def __init__(
+        self,
+        store: BlobStore,
+        clock: Callable[[], float],
+        *,
+        memory: int,
+        verified: Verification = Verification.SUMDB,
+    ) -> None:
+        self._verified = verified
         self._store = store
         self._clock = clock
         self._memory: Bounded[str, bytes] = Bounded(memory, len)
@@ -92,6 +104,23 @@ class Kept:
             self._memory.put(file, data)
             await self._write_one(file, data)
 
+    async def write_together(self, files: Sequence[tuple[str, bytes]]) -> None:
+        """Store files that do not lean on each other; one whose name the store cannot hold is left out.
+
+        Raises Unavailable.
+        """
+
+        async def write(file: str, data: bytes) -> None:
+            self._memory.put(file, data)
+            async with self._slots:
+                with suppress(Invalid):
+                    await self._write_one(file, data)
+
+        done = await asyncio.gather(*(write(*each) for each in files), return_exceptions=True)
+        for error in done:
+            if error is not None:
+                raise error
+
     async def replace(self, file: str, data: bytes) -> None:
         """Swap a mutable file. Raises Unavailable."""
         await self._store.replace(_ROOT + file, data, self._meta(data))
@@ -105,6 +134,13 @@ class Kept:
             await self._store.set_aside(_ROOT + file, reason)
         except ModgateError as error:
             _log.warning("sumdb_file_not_set_aside", file=file, error=str(error))
+
+    async def clear(self, folder: str) -> None:
+        """Remove the files directly in a folder, which other files have made needless."""
+        for name in await self._store.names(_ROOT + folder):
+            self._memory.pop(f"{folder}/{name}")
+            self._stored.pop(f"{folder}/{name}")
+            await self._store.remove(f"{_ROOT}{folder}/{name}")
 
     async def flush(self) -> None:
         """Wait until what was handed over is stored or has failed."""
@@ -148,5 +184,5 @@ class Kept:
             sha256=hashlib.sha256(data).hexdigest(),
             size=len(data),
             stored_at=self._clock(),
-            verified=Verification.SUMDB.value,
+            verified=self._verified.value,
         )

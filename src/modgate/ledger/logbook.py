@@ -146,7 +146,7 @@ def _after(last: int | None) -> int:
     return 0 if last is None else last + 1
 
 
-def _of_version(log: str, version: ModuleVersion) -> Select[tuple[int, str, str, bytes]]:
+def _of_version(log: str, version: ModuleVersion) -> Select[int, str, str, bytes]:
     return select(*_ENTRY).where(
         _RECORD.log == log, _RECORD.path == version.path, _RECORD.version == version.version
     )
@@ -154,7 +154,7 @@ def _of_version(log: str, version: ModuleVersion) -> Select[tuple[int, str, str,
 
 def _find(connection: Connection, log: str, version: ModuleVersion) -> LogEntry | None:
     row = connection.execute(_of_version(log, version)).first()
-    return None if row is None else _entry(*tuple(row))
+    return None if row is None else _entry(*row)
 
 
 def _entry(number: int, path: str, version: str, text: bytes) -> LogEntry:

@@ -160,7 +160,7 @@ def split_data_tile(tile: Tile, data: bytes) -> list[bytes]:
         numbered = [text.partition(b"\n") for text in records]
         if [number for number, _, _ in numbered] == [b"%d" % i for i in range(start, start + len(records))]:
             records = [text for _, _, text in numbered]
-    if len(records) != tile.w:
+    if len(records) != tile.w or not data.endswith(b"\n"):
         raise WrongSize(f"{len(records)} records in {tile.path()}")
     return records
 

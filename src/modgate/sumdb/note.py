@@ -36,6 +36,7 @@ __all__ = [
     "new_verifier",
     "open_note",
     "sign_note",
+    "verifier_key_of",
     "verifier_list",
 ]
 
@@ -207,6 +208,13 @@ def generate_key(name: str, seed: bytes) -> tuple[str, str]:
     key_hash = vkey.split("+")[1]
     secret = base64.b64encode(bytes([_ALG_ED25519]) + seed).decode()
     return f"PRIVATE+KEY+{name}+{key_hash}+{secret}", vkey
+
+
+def verifier_key_of(skey: str) -> str:
+    """The verifier key that belongs to a signer key. Raises Invalid."""
+    signer = new_signer(skey)
+    _, tagged = _read_key(signer.name, skey.split("+", 3)[3])
+    return generate_key(signer.name, tagged[1:])[1]
 
 
 def new_ed25519_verifier_key(name: str, key: bytes) -> str:
