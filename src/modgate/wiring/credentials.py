@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -10,12 +11,12 @@ import structlog
 from modgate.transport.credentials import Entry, HostCredentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from modgate.config import Config
     from modgate.model.credentials import Credentials
 
-__all__ = ["credentials"]
+__all__ = ["certificates", "credentials"]
 
 
 def credentials(config: Config, *, warn: Callable[[str], None] | None = None) -> Credentials:
@@ -51,3 +52,13 @@ def credentials(config: Config, *, warn: Callable[[str], None] | None = None) ->
     for line in found.warnings():
         told(line)
     return found
+
+
+def certificates(environ: Mapping[str, str]) -> Path | None:
+    """The file of certificates that git must trust, where the gate's environment names one.
+
+    git runs in an environment of its own and would otherwise know the system's alone, while the gate
+    itself, as OpenSSL does, goes by SSL_CERT_FILE.
+    """
+    named = environ.get("GIT_SSL_CAINFO") or environ.get("SSL_CERT_FILE")
+    return Path(named) if named else None
