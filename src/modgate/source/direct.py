@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from modgate.errors import Unavailable
 from modgate.gomod.protocol import Kind, encode_info, encode_list
@@ -28,12 +28,22 @@ if TYPE_CHECKING:
     from modgate.vcs.repository import Repository
     from modgate.vcs.roots import RepositoryRoot, RootFinder
 
-__all__ = ["DirectSource"]
+__all__ = ["DirectSource", "RootedSource"]
 
 _REMEMBERED = 512
 _SECONDS = 600.0
 _LARGE = 64 << 10
 """Bytes of a go.mod above which a version is not remembered."""
+
+
+class RootedSource(Protocol):
+    """Answers for modules whose repository is known; raises what a `ModuleSource` raises."""
+
+    async def answer(self, ctx: Context, request: Request, root: RepositoryRoot) -> Answer:
+        """Answer, or raise one of the family in `modgate.errors`."""
+
+    async def close(self) -> None:
+        """Release what it holds."""
 
 
 class DirectSource:
@@ -54,7 +64,7 @@ class DirectSource:
         finder: RootFinder,
         repositories: Callable[[RepositoryRoot], Repository],
         *,
-        other: ModuleSource | None = None,
+        other: RootedSource | None = None,
         proxies: Callable[[str], ModuleSource] | None = None,
         clock: Callable[[], float],
         scratch: Path | None = None,
@@ -83,7 +93,7 @@ class DirectSource:
                 where=request.path,
                 next_step="put a module proxy that can before it, and route the module there",
             )
-        return await self._other.fetch(ctx, request)
+        return await self._other.answer(ctx, request, root)
 
     async def close(self) -> None:
         """Close what finds repositories, and the source for other systems."""

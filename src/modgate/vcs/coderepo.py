@@ -73,7 +73,9 @@ class CodeRepo:
         try:
             known = await self._repository.stat(ctx, revision)
         except Absent as error:
-            raise invalid_version(self.path, asked, error.what) from error
+            absent = invalid_version(self.path, asked, error.what)
+            absent.next_step = error.next_step
+            raise absent from error
         return await convert(ctx, self._repository, self.layout, known, asked)
 
     async def exact(self, ctx: Context, version: Version) -> Found:
@@ -87,19 +89,16 @@ class CodeRepo:
         """What a query means: a tag, branch or commit; or the highest version with a prefix (`v1`),
         retracted ones passed over.
 
-        Where no version has the prefix, a tag or branch of this name is meant.
+        A prefix is never a branch or an incomplete tag of that name: the go command takes it for none.
         """
         wanted = parse_query(self.path, text)
         if wanted is None or wanted.exact:
             return await self._revision(ctx, text)
         listed = await list_versions(ctx, self._repository, self.layout, wanted.prefix)
         chosen = await self._chosen(ctx, wanted, listed.versions)
-        if chosen:
-            return await self._with_tags(ctx, chosen, listed)
-        try:
-            return await self.stat(ctx, text)
-        except Absent:
-            raise Absent(f"no matching versions for query {shown(text)}", where=self.path) from None
+        if not chosen:
+            raise Absent(f"no matching versions for query {shown(text)}", where=self.path)
+        return await self._with_tags(ctx, chosen, listed)
 
     async def latest(self, ctx: Context) -> Found:
         """The highest release that is not retracted, else the highest such pre-release, else the
@@ -185,10 +184,10 @@ def _merged(tags: dict[str, Any], revision: dict[str, Any]) -> dict[str, Any]:
         return {}
     if any(tags.get(name) != revision.get(name) for name in ("VCS", "URL", "Subdir")):
         return {}
-    if any(
-        tags.get(name) and revision.get(name) and tags[name] != revision[name]
-        for name in ("Hash", "TagSum", "TagPrefix", "RepoSum", "Ref")
-    ):
+    both = [name for name in ("Hash", "TagSum", "RepoSum", "Ref") if tags.get(name) and revision.get(name)]
+    if any(tags[name] != revision[name] for name in both):
+        return {}
+    if "TagSum" in both and tags.get("TagPrefix", "") != revision.get("TagPrefix", ""):
         return {}
     return origin_of(tags | {name: value for name, value in revision.items() if value})
 

@@ -1,0 +1,165 @@
+"""Version control as the configuration wants it: finder, guarded way out, credentials, git, the go command.
+
+The hosts that the operator named need not have public addresses: those of vcs.internal_hosts, of
+vcs.repositories and of the patterns of `direct` routes. No other host is let into the network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import tempfile
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from modgate.config.places import default_store
+from modgate.config.routing import route_table
+from modgate.gomod.patterns import match_prefix_patterns
+from modgate.model.routes import DIRECT
+from modgate.source.direct import DirectSource
+from modgate.source.gocmd import GoCommandSource
+from modgate.transport.egress import GuardedEgress
+from modgate.transport.pages import Pages
+from modgate.transport.reach import Reach
+from modgate.vcs.finder import Finder
+from modgate.vcs.git import GitRepositories, GitSettings
+from modgate.vcs.gocmd import GoCommand, Programs
+from modgate.vcs.named import NamedRepository
+from modgate.wiring.credentials import credentials
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from modgate.config import Config
+    from modgate.model import ModuleSource
+    from modgate.model.credentials import Credentials
+    from modgate.vcs.repository import Repository
+    from modgate.vcs.roots import RepositoryRoot, RootFinder
+
+__all__ = ["Named", "one_shot", "open_direct", "reach_of"]
+
+_HOST = re.compile(r"(?:\*\.)?[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?")
+_SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The repository that a person named on the command line.
+
+    Attributes:
+        url: An address, or an absolute path where `local`.
+        root: The module path of its root; empty to find it out.
+        local: A folder on this machine.
+    """
+
+    url: str
+    root: str = ""
+    local: bool = False
+
+
+def reach_of(config: Config, *more: str) -> Reach:
+    """The hosts that the operator named, `host` or `*.suffix`, with a port where one was given."""
+    names = {*config.vcs.internal_hosts, *more}
+    names |= {host for url in config.vcs.repositories.values() if (host := host_of(url))}
+    for rule in route_table(config).all_rules:
+        if rule.source == DIRECT:
+            # A pattern whose host is a glob of another form names no host.
+            hosts = (pattern.partition("/")[0] for pattern in rule.patterns.split(","))
+            names |= {host for host in hosts if _HOST.fullmatch(host) and "." in host}
+    return Reach(names)
+
+
+def host_of(address: str) -> str:
+    """The host of a repository's address, with its port where it names one; empty for a path."""
+    if "://" in address:
+        return urlsplit(address).netloc.rpartition("@")[2]
+    found = _SCP.match(address)
+    return found["host"] if found else ""
+
+
+@asynccontextmanager
+async def open_direct(config: Config, *, cache: Path | None = None) -> AsyncIterator[ModuleSource]:
+    """Version control as one source, until the context ends.
+
+    `cache` is the folder of the mirrors where vcs.cache names none; None for the store's, or for a
+    temporary one beside a store in memory. Raises Invalid for credentials that contradict each other.
+    """
+    async with AsyncExitStack() as stack:
+        yield await _build(config, stack, cache or _folder(config, stack), None)
+
+
+@asynccontextmanager
+async def one_shot(config: Config, named: Named | None) -> AsyncIterator[ModuleSource]:
+    """Version control for one command of a person, whose mirrors are kept in the user's cache folder."""
+    folder = config.vcs.cache or default_store(os.environ).parent / "vcs"
+    async with AsyncExitStack() as stack:
+        yield await _build(config, stack, folder, named)
+
+
+def _folder(config: Config, stack: AsyncExitStack) -> Path:
+    if config.vcs.cache is not None:
+        return config.vcs.cache
+    if config.store.path is not None:
+        return config.store.path / ".modgate" / "vcs"
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="modgate-vcs-")))
+
+
+async def _build(config: Config, stack: AsyncExitStack, folder: Path, named: Named | None) -> ModuleSource:
+    """The parts, closed with the stack in the reverse order."""
+    vcs = config.vcs
+    host = host_of(named.url) if named is not None and not named.local else ""
+    reach = reach_of(config, *filter(None, [host]))
+    known = credentials(config)
+    stack.push_async_callback(known.close)
+    egress = GuardedEgress(reach)
+    stack.push_async_callback(egress.close)
+    slots = asyncio.Semaphore(vcs.concurrency)
+    repositories = GitRepositories(
+        folder,
+        GitSettings(program=vcs.git, timeout=vcs.timeout, max_repository=vcs.max_repository, slots=slots),
+        time.monotonic,
+        egress=egress,
+        credentials=known,
+    )
+    stack.push_async_callback(repositories.close)
+    insecure = ",".join(vcs.insecure)
+
+    def open_git(root: RepositoryRoot) -> Repository:
+        local = named is not None and named.local
+        allowed = match_prefix_patterns(insecure, root.root)
+        return repositories.get(root.url, insecure=allowed, local=local)
+
+    finder: RootFinder
+    if named is None:
+        finder = _finder(config, reach, known)
+        stack.push_async_callback(finder.close)
+    else:
+        finder = NamedRepository(named.url, open_git, root=named.root)
+    command = GoCommand(
+        Programs(os.environ, go=vcs.go),
+        egress,
+        cache=folder,
+        credentials=known,
+        slots=slots,
+        timeout=vcs.timeout,
+        max_repository=vcs.max_repository,
+    )
+    other = GoCommandSource(finder, command, clock=time.monotonic, trusted=reach, insecure=insecure)
+    return DirectSource(finder, open_git, other=other, clock=time.monotonic)
+
+
+def _finder(config: Config, reach: Reach, known: Credentials) -> RootFinder:
+    insecure = ",".join(config.vcs.insecure)
+    return Finder(
+        Pages(reach, credentials=known),
+        clock=time.monotonic,
+        repositories=config.vcs.repositories,
+        private=route_table(config).is_private,
+        insecure=lambda path: match_prefix_patterns(insecure, path),
+        reach=reach,
+    )
