@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
+    from modgate.model.checksums import ChecksumMirror
+
 pytestmark = pytest.mark.go
 
 MODULES = [(f"example.com/Pack{i}", f"v1.{i}.0") for i in range(12)]
@@ -52,7 +54,7 @@ def add_to(db: TestDatabase, modules: World, chosen: Sequence[tuple[str, str]]) 
 class Gate:
     """The mirror's `/sumdb/` tree and a folder of modules on one port."""
 
-    def __init__(self, mirror: Mirror, files: Path) -> None:
+    def __init__(self, mirror: ChecksumMirror, files: Path) -> None:
         self._mirror = mirror
         self._files = files
         self.asked: list[str] = []
