@@ -20,11 +20,13 @@ class Verification(enum.StrEnum):
     """How the bytes were proved; the value of the `Modgate-Verified` header.
 
     `sumdb`: the checksum database has them, with an inclusion proof. `local`: exempt from the
-    database, and equal to what this gate recorded when it saw the version first. `none`: nothing
-    to compare with (a first sight of an exempt module; a list; an `.info`, which no hash covers).
+    database, and equal to what this gate recorded when it saw the version first. `log`: exempt, and
+    recorded in the gate's own checksum log. `none`: nothing to compare with (a first sight of an exempt
+    module; a list; an `.info`, which no hash covers).
     """
 
     SUMDB = "sumdb"
+    LOG = "log"
     LOCAL = "local"
     NONE = "none"
 

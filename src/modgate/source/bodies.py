@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from modgate.model import Answer, Blob
 
-__all__ = ["close_body", "small_body", "stream_of"]
+__all__ = ["close_body", "drain", "small_body", "stream_of"]
 
 
 def stream_of(answer: Answer) -> AsyncIterator[bytes]:
@@ -32,6 +32,17 @@ async def small_body(answer: Answer) -> bytes:
         return await cast("Blob", answer.body).read()
     await close_body(answer)
     raise Unavailable("the answer came as a stream", where=answer.request.url_path, kind="bad-answer")
+
+
+async def drain(answer: Answer) -> None:
+    """Read a stream to its end, where it is known to be whole; nothing for bytes and blobs."""
+    if isinstance(answer.body, bytes) or hasattr(answer.body, "meta"):
+        return
+    try:
+        async for _ in stream_of(answer):
+            pass
+    finally:
+        await close_body(answer)
 
 
 async def close_body(answer: Answer) -> None:

@@ -8,7 +8,8 @@ as well. The steps:
 1. The sums are looked up beside the upstream's head, so the head of the answer leaves only when it
    is known what the bytes must hash to.
 2. A go.mod is compared at once. A zip is checked whole, in a thread, when it is there.
-3. What was established is recorded in the ledger.
+3. What was established is recorded in the ledger, and in the gate's own checksum log where it has one:
+   before an exempt version is passed on, beside the answer where the database proves it anyway.
 
 What was stored without the database's proof (it was off or exempt, or the store was copied without its
 notes) is proved before it is served once the database covers it.
@@ -28,7 +29,7 @@ from modgate.model import Answer, Facts, Sums, Verification, VerificationRecord
 from modgate.source.bodies import close_body, small_body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
     from typing import Any, BinaryIO
 
     from modgate.gomod.types import ModuleVersion
@@ -52,8 +53,10 @@ class VerifiedSource:
         *,
         clock: Callable[[], float],
         count: Callable[[str], None] = lambda _result: None,
+        logged: Callable[[ModuleVersion, Sums], Awaitable[None]] | None = None,
     ) -> None:
         self._inner = inner
+        self._logged = logged
         self._database = database
         self._ledger = ledger
         self._clock = clock
@@ -86,6 +89,8 @@ class VerifiedSource:
             facts = Facts(h1, sums.verified)
             self._count(sums.verified)
             self._record_soon(version, "zip", facts)
+            if self._logged is not None:
+                self._soon(self._logged(version, sums))
             return facts
 
         answer.check = check
@@ -154,7 +159,15 @@ class VerifiedSource:
         async def check(run: RunOverBody) -> Facts:
             h1, mod_h1 = await self._checked(run, version, recorded)
             await self._compare(version, "mod", mod_h1)
-            return await self._compare(version, "zip", h1)
+            facts = await self._compare(version, "zip", h1)
+            if self._logged is None:
+                return facts
+            try:
+                await self._logged(version, Sums(h1, mod_h1, facts.verified))
+            except Unavailable:
+                self._count("unrecorded")  # a lookup of it asks the log once more
+                return facts
+            return Facts(h1, Verification.LOG)
 
         answer.check = check
         return answer
@@ -202,9 +215,12 @@ class VerifiedSource:
         """Record beside the answer: the database's proof can be had again, so nobody waits for it."""
         record = VerificationRecord(version, kind, facts.h1, facts.verified, self._clock())
 
+        self._soon(self._ledger.first_seen(record))
+
+    def _soon(self, work: Awaitable[object]) -> None:
         async def write() -> None:
             try:
-                await self._ledger.first_seen(record)
+                await work
             except ModgateError:
                 self._count("unrecorded")
 

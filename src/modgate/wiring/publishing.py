@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from modgate.config import publish_patterns
 from modgate.errors import Unavailable
+from modgate.model import Context, Sums, Verification
 from modgate.server.publish import Patience, Publishing
 from modgate.server.tokens import Tokens
 from modgate.source.publish import Publisher
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
+    from modgate.checksumdb.log import ChecksumLog
     from modgate.gomod.types import ModuleVersion
     from modgate.source.cached import CachedSource
     from modgate.source.observed import Observer
@@ -27,12 +27,11 @@ def build_publisher(
     ground: Ground,
     cached: CachedSource,
     observer: Observer,
-    *,
-    logged: Callable[[ModuleVersion, str, str], Awaitable[None]] | None = None,
+    log: ChecksumLog | None = None,
 ) -> Publisher | None:
     """What takes versions; None where publishing is off. Raises Unavailable for a store that forgets.
 
-    `logged` enters a version into the gate's own checksum log.
+    `log` is the gate's own checksum log, which takes each version before it becomes visible.
     """
     config = ground.config
     if not config.publish.enabled:
@@ -43,7 +42,11 @@ def build_publisher(
             where="publish.enabled",
             next_step="Name a folder: --store DIR.",
         )
-    hooks = {} if logged is None else {"logged": logged}
+
+    async def logged(version: ModuleVersion, h1: str, h1_mod: str) -> None:
+        if log is not None:
+            await log.log(Context(background=True), version, Sums(h1, h1_mod, Verification.LOCAL))
+
     return Publisher(
         ground.store,
         ground.ledger,
@@ -51,7 +54,7 @@ def build_publisher(
         patterns=publish_patterns(config),
         forget=cached.forget,
         alert=observer.alert,
-        **hooks,
+        logged=logged,
     )
 
 

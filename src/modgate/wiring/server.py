@@ -18,12 +18,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from modgate.checksumdb.mirror import Mirror, Mirrored
+from modgate.checksumdb.mirrors import Mirrors
 from modgate.checksumdb.off import NoDatabase
-from modgate.checksumdb.remote import Candidate
 from modgate.config import route_table
 from modgate.errors import ModgateError
-from modgate.gomod.patterns import match_prefix_patterns
 from modgate.ledger.memory import MemoryLedger
 from modgate.ledger.sqlite import SqliteLedger
 from modgate.server.app import App, Settings
@@ -35,17 +33,20 @@ from modgate.source.fair import FairMirror
 from modgate.source.observed import Observer
 from modgate.storage.disk import DiskStore
 from modgate.storage.memory import MemoryStore
-from modgate.sumdb.spec import parse_gosumdb
 from modgate.telemetry import Metrics, configure_logging
+from modgate.wiring.checksums import build_log, build_mirror
+from modgate.wiring.credentials import credentials
 from modgate.wiring.publishing import build_publisher, build_publishing
 from modgate.wiring.stack import Ground, build_stack, turns
 from modgate.wiring.upstreams import Upstreams
+from modgate.wiring.vcs import open_direct
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from modgate.config import Config
-    from modgate.model import BlobStore, Ledger, Upstream
+    from modgate.gomod.protocol import Request
+    from modgate.model import BlobStore, Context, Ledger, Upstream
 
 __all__ = ["serve"]
 
@@ -67,25 +68,40 @@ async def _serve(config: Config) -> None:
         stack.push_async_callback(store.close)
         ledger = await _open_ledger(config)
         stack.push_async_callback(ledger.close)
-        upstreams = Upstreams(config, instance, metrics)
+        held = credentials(config)
+        stack.push_async_callback(held.close)
+        upstreams = Upstreams(config, instance, metrics, held)
         stack.push_async_callback(upstreams.close)
         ground = Ground(config, route_table(config), store, ledger, metrics, upstreams)
         observer = Observer(metrics, ledger, clock=time.time)
         stack.push_async_callback(observer.close)
-        mirror = _checksums(ground)
+        mirror = build_mirror(ground)
         if mirror is not None:
             stack.push_async_callback(mirror.close)
-        built = build_stack(ground, mirror or NoDatabase(), observer, None)
+        database = mirror or NoDatabase()
+        direct = await stack.enter_async_context(open_direct(config)) if config.vcs.enabled else None
+
+        async def fill(ctx: Context, request: Request) -> None:
+            await built.fill(ctx, request)
+
+        log = build_log(ground, database, fill, instance)
+        built = build_stack(ground, database, observer, direct, log)
         stack.push_async_callback(built.source.close)
-        publisher = build_publisher(ground, built.cached, observer)
+        mirrors: Mirrors | None = None
+        if log is not None:
+            stack.push_async_callback(log.close)
+            await log.start()
+        if log is not None or mirror is not None:
+            mirrors = Mirrors(*(each for each in (log, mirror) if each is not None))
+        publisher = build_publisher(ground, built.cached, observer, log)
         app = App(
             built.source,
-            None if mirror is None else FairMirror(mirror, turns(config)),
+            None if mirrors is None else FairMirror(mirrors, turns(config)),
             settings=Settings(
                 mount=config.prefix,
                 instance=instance,
                 trusted_proxies=tuple(ip_network(each) for each in config.trusted_proxies),
-                sumdb_names=() if mirror is None else mirror.names,
+                sumdb_names=() if mirrors is None else mirrors.names,
                 access_log="none" if config.log.access == "off" else config.log.access,
             ),
             ready=partial(
@@ -115,34 +131,6 @@ async def _open_ledger(config: Config) -> Ledger:
     if config.store.path is None:
         return MemoryLedger(clock=time.time)
     return await SqliteLedger.open(config.store.path / ".modgate" / "ledger.sqlite3", clock=time.time)
-
-
-def _checksums(ground: Ground) -> Mirror | None:
-    """The mirror of the configured databases; None for `off`.
-
-    A database is asked through the chain's proxies where they carry it, as the go command does, unless
-    its specification names an address.
-    """
-    config, table = ground.config, ground.table
-    never = ",".join(config.no_sumdb)
-    mirrored: list[Mirrored] = []
-    for text in config.sumdb:
-        spec = parse_gosumdb(text)
-        if spec is None:
-            continue
-        proxies = [] if spec.url else ground.upstreams.proxies(config.upstream)
-        ways = [Candidate(each, any_error=fall) for each, fall in proxies]
-        mirrored.append(Mirrored(spec, [*ways, Candidate(ground.upstreams.at(spec.direct_url), proxy=False)]))
-    if not mirrored:
-        return None
-    return Mirror(
-        mirrored,
-        ground.store,
-        ground.ledger,
-        time.time,
-        private=lambda path: match_prefix_patterns(never, path) or table.is_private(path),
-        exempt=",".join(config.sumdb_exempt),
-    )
 
 
 def _listen(config: Config) -> Listen:

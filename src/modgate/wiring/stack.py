@@ -7,10 +7,13 @@ every fill is verified at the door, and a private name never gets as far as a pu
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from shutil import which
 from typing import TYPE_CHECKING
 
+from modgate.model import Context
 from modgate.model.routes import BLOCK, DIRECT, PUBLISHED
+from modgate.source.bodies import drain
 from modgate.source.cached import CachedSource
 from modgate.source.prefetch import PrefetchSource
 from modgate.source.published import PublishedAside, PublishedSource
@@ -20,8 +23,11 @@ from modgate.source.turns import Turns
 from modgate.source.verified import VerifiedSource
 
 if TYPE_CHECKING:
+    from modgate.checksumdb.log import ChecksumLog
     from modgate.config import Config
-    from modgate.model import BlobStore, ChecksumDatabase, Ledger, ModuleSource
+    from modgate.gomod.protocol import Request
+    from modgate.gomod.types import ModuleVersion
+    from modgate.model import BlobStore, ChecksumDatabase, Ledger, ModuleSource, Sums
     from modgate.model.routes import RouteRule, RouteTable
     from modgate.source.observed import Observer
     from modgate.telemetry import Metrics
@@ -47,17 +53,31 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The whole way (`source`), and the cache within it for what fills it by other ways."""
+    """The whole way (`source`), the part of it that a fill for somebody takes, and the cache within."""
 
     source: ModuleSource
+    permitted: ModuleSource
     cached: CachedSource
+
+    async def fill(self, ctx: Context, request: Request) -> None:
+        """Have an object come in, with the rights of the context. Raises what a source raises."""
+        await drain(await self.permitted.fetch(replace(ctx, head=False), request))
 
 
 def build_stack(
-    ground: Ground, database: ChecksumDatabase, observer: Observer, direct: ModuleSource | None
+    ground: Ground,
+    database: ChecksumDatabase,
+    observer: Observer,
+    direct: ModuleSource | None,
+    log: ChecksumLog | None,
 ) -> Stack:
-    """The stack; `direct` is version control, None without it."""
+    """The stack; `direct` is version control, `log` the gate's own checksum log, None without them."""
     config = ground.config
+
+    async def logged(version: ModuleVersion, sums: Sums) -> None:
+        if log is not None and (config.checksum_log.public or not database.covers(version.path)):
+            await log.log(Context(background=True), version, sums)
+
     sources = {rule: _source(ground, rule, direct) for rule in ground.table.all_rules}
     verified = VerifiedSource(
         Routes(ground.table, sources),
@@ -65,6 +85,7 @@ def build_stack(
         ground.ledger,
         clock=time.time,
         count=ground.metrics.verification,
+        logged=None if log is None else logged,
     )
     cached = CachedSource(
         verified,
@@ -85,7 +106,8 @@ def build_stack(
     published = PublishedAside(
         cached, PublishedSource(ground.store), lambda path: ground.table.find(path).source == PUBLISHED
     )
-    source: ModuleSource = PermittedSource(published, ground.table)
+    permitted: ModuleSource = PermittedSource(published, ground.table)
+    source = permitted
     if config.prefetch.enabled:
         source = PrefetchSource(
             source,
@@ -95,7 +117,7 @@ def build_stack(
             private=ground.table.is_private,
             watch=observer,
         )
-    return Stack(source, cached)
+    return Stack(source, permitted, cached)
 
 
 def turns(config: Config) -> Turns:
@@ -111,4 +133,5 @@ def _source(ground: Ground, rule: RouteRule, direct: ModuleSource | None) -> Mod
         return direct
     if rule.source in {BLOCK, DIRECT}:
         return BlockedSource(rule)
-    return ground.upstreams.chain(rule.source, direct)
+    # Without git every 404 of the chain would become a failure of this gate.
+    return ground.upstreams.chain(rule.source, direct if which(ground.config.vcs.git) else None)

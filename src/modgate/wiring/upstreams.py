@@ -16,6 +16,7 @@ from modgate.transport.settings import TransportSettings
 if TYPE_CHECKING:
     from modgate.config import Config
     from modgate.model import ModuleSource, Upstream
+    from modgate.model.credentials import Credentials
     from modgate.telemetry import Metrics
 
 __all__ = ["Upstreams", "transport_settings"]
@@ -40,10 +41,11 @@ def transport_settings(config: Config) -> TransportSettings:
 class Upstreams:
     """Makes upstreams and chains of them; one breaker and one set of connections for an address."""
 
-    def __init__(self, config: Config, instance: str, metrics: Metrics) -> None:
+    def __init__(self, config: Config, instance: str, metrics: Metrics, credentials: Credentials) -> None:
         self._config = config
         self._instance = instance
         self._metrics = metrics
+        self._credentials = credentials
         self._made: dict[str, Upstream] = {}
 
     def at(self, url: str) -> Upstream:
@@ -89,4 +91,5 @@ class Upstreams:
             instance=self._instance,
             observe=self._metrics.observe_upstream,
             failed=self._metrics.inc_upstream_error,
+            credentials=self._credentials,
         )

@@ -1,0 +1,117 @@
+"""The checksum databases of a gate: the public ones that it mirrors, and its own log."""
+
+from __future__ import annotations
+
+import stat
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from modgate.checksumdb.log import ChecksumLog
+from modgate.checksumdb.mirror import Mirror, Mirrored
+from modgate.checksumdb.remote import Candidate
+from modgate.errors import Invalid, Unavailable
+from modgate.gomod.patterns import match_prefix_patterns
+from modgate.ledger.logbook import SqliteLogBook
+from modgate.ledger.sqlite import SqliteLedger
+from modgate.source.authority import LogAuthority
+from modgate.sumdb.spec import parse_gosumdb
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from modgate.gomod.protocol import Request
+    from modgate.model import ChecksumDatabase, Context
+    from modgate.wiring.stack import Ground
+
+__all__ = ["build_log", "build_mirror"]
+
+_MAX_KEY = 4096
+
+
+def build_mirror(ground: Ground) -> Mirror | None:
+    """The mirror of the configured databases; None for `off`.
+
+    A database is asked through the chain's proxies where they carry it, as the go command does, unless
+    its specification names an address.
+    """
+    config, table = ground.config, ground.table
+    never = ",".join(config.no_sumdb)
+    mirrored: list[Mirrored] = []
+    for text in config.sumdb:
+        spec = parse_gosumdb(text)
+        if spec is None:
+            continue
+        proxies = [] if spec.url else ground.upstreams.proxies(config.upstream)
+        ways = [Candidate(each, any_error=fall) for each, fall in proxies]
+        mirrored.append(Mirrored(spec, [*ways, Candidate(ground.upstreams.at(spec.direct_url), proxy=False)]))
+    if not mirrored:
+        return None
+    return Mirror(
+        mirrored,
+        ground.store,
+        ground.ledger,
+        time.time,
+        private=lambda path: match_prefix_patterns(never, path) or table.is_private(path),
+        exempt=",".join(config.sumdb_exempt),
+    )
+
+
+def build_log(
+    ground: Ground,
+    database: ChecksumDatabase,
+    fill: Callable[[Context, Request], Awaitable[object]],
+    holder: str,
+) -> ChecksumLog | None:
+    """The gate's own log; None where no key is configured.
+
+    Raises Unavailable for a key that cannot be read or a store that forgets, Invalid for what is no key.
+    """
+    config = ground.config
+    path = config.checksum_log.key_file
+    if path is None:
+        return None
+    ledger = ground.ledger
+    if not isinstance(ledger, SqliteLedger):
+        raise Unavailable(
+            "a checksum log needs a store on disk: after a restart one in memory would begin anew, which "
+            "is a fork to every client",
+            where="checksum_log.key_file",
+            next_step="Name a folder: --store DIR.",
+        )
+    log = ChecksumLog(
+        _key(path),
+        book=SqliteLogBook(ledger),
+        store=ground.store,
+        ledger=ledger,
+        authority=LogAuthority(database, fill, ledger, public=config.checksum_log.public),
+        clock=time.time,
+        holder=holder,
+    )
+    structlog.get_logger("modgate").info(
+        "own checksum log", name=log.name, gosumdb=f"{log.verifier_key} {config.base_url}/sumdb/{log.name}"
+    )
+    return log
+
+
+def _key(path: Path) -> str:
+    """The signing key. The text of an error never shows it."""
+    try:
+        with path.open(encoding="ascii") as file:
+            if stat.S_IMODE(path.stat().st_mode) & 0o077:
+                structlog.get_logger("modgate").warning(
+                    f"{path}: others may read the signing key of the checksum log (chmod 600)"
+                )
+            key = file.read(_MAX_KEY).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise Unavailable(
+            f"the signing key of the checksum log cannot be read: {reason}",
+            where=str(path),
+            next_step="`modgate sumdb keygen NAME` makes one; checksum_log.key_file names it.",
+        ) from None
+    if not key.startswith("PRIVATE+KEY+"):
+        raise Invalid("this is no signing key (PRIVATE+KEY+…)", where=str(path))
+    return key
