@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from modgate.errors import Absent, Denied, ModgateError, Unavailable
+from modgate.gomod.harmless import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,12 +25,15 @@ _TEXT_LIMIT = 600
 
 
 def clean_text(data: bytes, content_type: str) -> str:
-    """An upstream's error text for people: plain text only, printable, at most 6 lines, 600 characters."""
+    """An upstream's error text for people: plain text only, printable, at most 6 lines, 600 characters.
+
+    What looks like a secret is taken out: a host may repeat the header that it was sent.
+    """
     if content_type.partition(";")[0].strip().lower() != "text/plain":
         return ""
     text = data[: 4 * _TEXT_LIMIT].decode("utf-8", "replace")
     lines = ["".join(c if c.isprintable() else " " for c in line).strip() for line in text.splitlines()]
-    return "\n".join([line for line in lines if line][:6])[:_TEXT_LIMIT]
+    return harmless("\n".join([line for line in lines if line][:6]))[:_TEXT_LIMIT]
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
