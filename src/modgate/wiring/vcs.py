@@ -30,7 +30,7 @@ from modgate.vcs.finder import Finder
 from modgate.vcs.git import GitRepositories, GitSettings
 from modgate.vcs.gocmd import GoCommand, Programs
 from modgate.vcs.named import NamedRepository
-from modgate.wiring.credentials import credentials
+from modgate.wiring.credentials import certificates, credentials
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -121,7 +121,13 @@ async def _build(config: Config, stack: AsyncExitStack, folder: Path, named: Nam
     slots = asyncio.Semaphore(vcs.concurrency)
     repositories = GitRepositories(
         folder,
-        GitSettings(program=vcs.git, timeout=vcs.timeout, max_repository=vcs.max_repository, slots=slots),
+        GitSettings(
+            program=vcs.git,
+            timeout=vcs.timeout,
+            max_repository=vcs.max_repository,
+            slots=slots,
+            ca_file=certificates(os.environ),
+        ),
         time.monotonic,
         egress=egress,
         credentials=known,
