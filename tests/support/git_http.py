@@ -78,6 +78,7 @@ class GitServer:
         requests: Everything that was asked, in order.
         answer: Asked first about each request; None lets git answer.
         pages: HTML by path, for go-import pages.
+        protocol: Given to git as the protocol that the client wished for; None passes on the wish.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class GitServer:
         self.requests: list[Seen] = []
         self.answer: Callable[[Seen], Answer | None] = lambda _: None
         self.pages: dict[str, str] = {}
+        self.protocol: str | None = None
         self.closing = threading.Event()
         self._protected: dict[str, Mapping[str, str]] = {}
         self._lock = threading.Lock()
@@ -283,7 +285,7 @@ class _Handler(BaseHTTPRequestHandler):
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
             "CONTENT_LENGTH": str(len(body)),
             "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+            "GIT_PROTOCOL": self.server.owner.protocol or self.headers.get("Git-Protocol") or "",
             "REMOTE_ADDR": "127.0.0.1",
             "REMOTE_USER": (seen.credentials or ("",))[0],
         }

@@ -1,0 +1,171 @@
+"""One run of git over the network: by the guarded way out, with what belongs to this host and nothing else.
+
+The password never appears among arguments or in a configuration: a helper of one line prints it from two
+variables, and git asks that helper for this scheme, host and port only. After a redirect to another
+host no helper is configured, so git has nothing to say there. http without TLS is never given one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modgate.model.credentials import SshAccess
+from modgate.vcs.git.environment import git_environment
+from modgate.vcs.git.errors import Failure
+from modgate.vcs.git.program import RunLimit
+from modgate.vcs.git.ssh import ssh_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from modgate.model.credentials import Credentials
+    from modgate.model.egress import Egress, Passage
+    from modgate.vcs.git.addresses import GitAddress
+    from modgate.vcs.git.program import GitProgram
+    from modgate.vcs.git.settings import GitSettings
+
+__all__ = ["Remote"]
+
+_HELPER = (
+    "!f() { test \"$1\" = get || exit 0; printf 'username=%s\\npassword=%s\\n' "
+    '"$MODGATE_GIT_USERNAME" "$MODGATE_GIT_PASSWORD"; }; f'
+)
+
+
+@dataclass(slots=True)
+class _Way:
+    """How one run gets out."""
+
+    url: str
+    config: list[tuple[str, str]]
+    extra: dict[str, str]
+    credential: str = ""
+    secret: str = ""
+    passage: Passage | None = None
+
+
+class Remote:
+    """The other side of one repository."""
+
+    def __init__(
+        self,
+        address: GitAddress,
+        program: GitProgram,
+        settings: GitSettings,
+        *,
+        egress: Egress | None,
+        credentials: Credentials | None,
+        internal: frozenset[str],
+        counted: Callable[[int], None],
+    ) -> None:
+        if egress is None and address.scheme != "file":
+            raise ValueError("a repository on another host needs a way out")
+        self.address = address
+        self._program = program
+        self._settings = settings
+        self._egress = egress
+        self._credentials = credentials
+        self._internal = internal
+        self._counted = counted
+
+    async def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        git_dir: Path | None = None,
+        watch: Callable[[], Awaitable[bool]] | None = None,
+        keep: int | None = None,
+    ) -> bytes | Failure:
+        """Run git with the repository as its remote `origin`. What it printed, or how it failed.
+
+        Raises Unavailable where git cannot run or a configured credential cannot be had.
+        """
+        settings = self._settings
+        await self._program.path()
+        async with settings.slots, AsyncExitStack() as stack:
+            way = await self._way(stack)
+            config = [*way.config, ("remote.origin.url", way.url)]
+            if settings.ca_file is not None:
+                config.append(("http.sslCAInfo", str(settings.ca_file)))
+            environment = git_environment(
+                self._program.home, git_dir=git_dir, allow=self.address.scheme, config=config, extra=way.extra
+            )
+            bound, stderr, output, status = "", "", b"", 1
+            try:
+                ran = await self._program.run(
+                    arguments, environment, timeout=settings.timeout, watch=watch, keep=keep
+                )
+                status, stderr, output = ran.status, ran.stderr, ran.output
+            except RunLimit as limit:
+                bound = limit.bound
+            finally:
+                if way.passage is not None:
+                    self._counted(way.passage.received)
+            if status == 0:
+                return output
+            return self._failure(way, stderr, bound)
+
+    def _failure(self, way: _Way, stderr: str, bound: str) -> Failure:
+        settings = self._settings
+        refusals = list(way.passage.refusals) if way.passage is not None else []
+        quota = str(settings.max_repository)
+        if way.passage is not None and (
+            way.passage.received >= settings.max_repository or any(quota in text for text in refusals)
+        ):
+            bound = bound or "size"
+        return Failure(
+            self.address,
+            stderr,
+            refusals,
+            way.credential,
+            way.secret,
+            bound,
+            settings.timeout,
+            settings.max_repository,
+        )
+
+    async def _way(self, stack: AsyncExitStack) -> _Way:
+        address = self.address
+        if address.scheme == "file":
+            return _Way(address.url, [], await asyncio.to_thread(self._trusted))
+        assert self._egress is not None
+        passage = await stack.enter_async_context(
+            self._egress.passage(quota=self._settings.max_repository, internal=self._internal)
+        )
+        if address.scheme == "ssh":
+            access = self._credentials.ssh(address.host) if self._credentials is not None else SshAccess()
+            extra = {**passage.environment, **ssh_environment(access, passage.proxy_command)}
+            described = self._credentials.describe(address.host) if self._credentials is not None else ""
+            return _Way(address.as_user(access.user), [], extra, described or "of ssh", "", passage)
+        way = _Way(address.url, [("http.proxy", passage.proxy)], {}, passage=passage)
+        if address.scheme == "https" and self._credentials is not None:
+            found = await self._credentials.https(address.host, address.port, address.path)
+            if found is not None:
+                way.secret = found.password.reveal()
+                way.credential = found.source
+                way.config.append((f"credential.https://{address.netloc}.helper", _HELPER))
+                way.extra["MODGATE_GIT_USERNAME"] = found.username or "git"
+                way.extra["MODGATE_GIT_PASSWORD"] = way.secret
+        return way
+
+    def _trusted(self) -> dict[str, str]:
+        # Git takes all GIT_CONFIG_* variables from the side of a fetch that serves a local path, but
+        # not the name of the file. The operator named this folder, whoever owns it.
+        escaped = self.address.path.replace("\\", "\\\\").replace('"', '\\"')
+        text = f'[safe]\n\tdirectory = "{escaped}"\n\tdirectory = "{escaped}/.git"\n'.encode(
+            errors="surrogateescape"
+        )
+        path = self._program.home / f"trusted-{hashlib.sha256(text).hexdigest()}"
+        if not path.exists():
+            descriptor, temporary = tempfile.mkstemp(dir=self._program.home)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(text)
+            Path(temporary).replace(path)
+        return {"GIT_CONFIG_GLOBAL": str(path)}

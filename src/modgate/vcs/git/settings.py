@@ -1,0 +1,39 @@
+"""What an operator may choose about git, in one value."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["GitSettings"]
+
+
+def _eight() -> asyncio.Semaphore:
+    return asyncio.Semaphore(8)
+
+
+@dataclass(frozen=True, slots=True)
+class GitSettings:
+    """How git is run.
+
+    Attributes:
+        program: The git program; a name is looked up in PATH.
+        timeout: Seconds that one run may take from start to end.
+        max_repository: Bytes that one fetch may bring, and that a mirror may hold.
+        refs_ttl: Seconds for which a list of refs is good.
+        absent_ttl: Seconds for which "no such repository" and "no such revision" are remembered.
+        slots: Shared by all repositories: how many network runs are under way at a time.
+        ca_file: Certificates to trust for https instead of git's own.
+    """
+
+    program: str = "git"
+    timeout: float = 600.0
+    max_repository: int = 4 << 30
+    refs_ttl: float = 60.0
+    absent_ttl: float = 15.0
+    slots: asyncio.Semaphore = field(default_factory=_eight)
+    ca_file: Path | None = None
