@@ -84,11 +84,11 @@ def suffix_vcs(address: str) -> str:
 
 
 def _by_suffix(path: str) -> RepositoryRoot | None:
-    """`host/path.git/folder`: the first element with a suffix ends the root, the address lacks it."""
+    """`host/path.git/folder`: the last element with a suffix ends the root, the address lacks it."""
     host, *elements = path.split("/")
     if not _HOST.match(host) or not all(_WORD.match(element) for element in elements):
         return None
-    for number, element in enumerate(elements, 1):
+    for number, element in reversed(list(enumerate(elements, 1))):
         found = _SUFFIX.match(element)
         if found is not None:
             before = "/".join((host, *elements[: number - 1]))
