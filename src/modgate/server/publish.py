@@ -27,7 +27,7 @@ from modgate.server.respond import Response, error_response, text_response
 from modgate.server.transmit import DisconnectedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, MutableMapping
+    from collections.abc import AsyncGenerator, Callable, MutableMapping
 
     from modgate.gomod.types import ModuleVersion
     from modgate.server.exchange import Exchange
@@ -66,7 +66,7 @@ class Body:
     begun: bool = False
     came: int = field(default=0)
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
         """The bytes as they come. Raises DisconnectedError, SlowError."""
         ends = self.monotonic() + self.patience.total
         while not self.whole:
@@ -148,15 +148,17 @@ class Publishing:
         if self._under_way >= self._patience.uploads:
             raise Unavailable("too many uploads are under way", kind="overloaded", retry_after=5)
         self._under_way += 1
+        pieces = body.pieces()
         try:
             published = await self._publisher.publish(
                 version,
-                body.pieces(),
+                pieces,
                 media_type=exchange.headers.get(b"content-type", b"").decode("latin-1"),
                 principal=principal,
             )
         finally:
             self._under_way -= 1
+            await pieces.aclose()
         self._log.info(
             "published" if published.created else "published before",
             module=version.path,

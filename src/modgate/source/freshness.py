@@ -121,7 +121,9 @@ class Freshness:
             del self._failed[key]
         await self._store.remove(f"{module_folder}@latest")
         for name in await self._store.names(folder):
-            if name.endswith(".info") and module.canonical_version(name.removesuffix(".info")) == "":
+            stem = name.removesuffix(".info")
+            # A version's own name is canonical, whatever is escaped in it; everything else is a query.
+            if stem != name and module.canonical_version(stem.replace("!", "")) != stem.replace("!", ""):
                 await self._store.remove(f"{folder}/{name}")
 
     async def close(self) -> None:

@@ -15,6 +15,7 @@ import asyncio
 import enum
 import hashlib
 import zlib
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -25,7 +26,7 @@ from modgate.gomod.tartree import MAX_TAR, read_tar
 from modgate.gomod.texts import shown
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
     from typing import BinaryIO
 
     from modgate.gomod.modzip import ZipFacts
@@ -78,9 +79,10 @@ async def receive(
     writer = await store.create(key)
     try:
         digest = hashlib.sha256()
-        async for piece in _pieces(form, head, body):
-            digest.update(piece)
-            await writer.write(piece)
+        async with aclosing(_pieces(form, head, body)) as pieces:
+            async for piece in pieces:
+                digest.update(piece)
+                await writer.write(piece)
         if form is _Form.ZIP:
             return Upload(writer, await _checked(version, writer), digest.hexdigest())
         upload = await _zipped(version, writer, store, key)
@@ -116,7 +118,7 @@ async def _form(body: AsyncIterator[bytes], media_type: str) -> tuple[bytes, _Fo
     return head, form
 
 
-async def _pieces(form: _Form, head: bytes, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _pieces(form: _Form, head: bytes, body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     """Step 2: the bytes to be kept. Raises TooLarge, Invalid."""
     inflater = _Inflater() if form is _Form.GZIP else None
     limit = MAX_TAR if form is _Form.TAR else modzip.MAX_ZIP_FILE
