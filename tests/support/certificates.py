@@ -1,4 +1,4 @@
-"""A certificate for 127.0.0.1 and localhost that exists only while a test runs."""
+"""A certificate for 127.0.0.1, localhost and what a test names, that exists only while a test runs."""
 
 from __future__ import annotations
 
@@ -20,12 +20,16 @@ BEGIN = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 END = dt.datetime(2120, 1, 1, tzinfo=dt.UTC)
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """The files of a self-signed certificate and its key; the certificate is its own CA file."""
+def certificate(folder: Path, *hosts: str) -> tuple[Path, Path]:
+    """The files of a self-signed certificate and its key; the certificate is its own CA file.
+
+    `hosts` are further names that it is good for.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "modgate test")])
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names += [x509.DNSName(host) for host in hosts]
     built = (
         x509.CertificateBuilder()
         .subject_name(name)
