@@ -1,0 +1,233 @@
+"""What `modgate sumdb` works with: keys in files, heads that were seen, logs to read, a mirrored folder."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modgate.checksumdb.mirror import Mirror, Mirrored
+from modgate.checksumdb.remote import Candidate, Remote
+from modgate.client.repair.state import private_folder, state_folder
+from modgate.client.sums.kept import replace_file
+from modgate.errors import Absent, Denied, Invalid, ModgateError, Unavailable
+from modgate.gomod.module import escape_path, escape_version
+from modgate.gomod.patterns import match_prefix_patterns
+from modgate.gomod.proxylist import EntryKind, parse_proxy_list
+from modgate.ledger.memory import MemoryLedger
+from modgate.model.context import Context
+from modgate.storage.disk import DiskStore
+from modgate.sumdb.note import generate_key, new_signer
+from modgate.sumdb.spec import check_name
+from modgate.transport.file import FileUpstream
+from modgate.wiring.client import local_host, upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from modgate.gomod.types import ModuleVersion
+    from modgate.model import Upstream
+    from modgate.sumdb.spec import Spec
+
+__all__ = ["LogReader", "SeenHeads", "copy", "log_reader", "make_key", "read_key"]
+
+_AT_ONCE = 16
+_ASK = Context()
+
+
+def make_key(name: str, out: Path | None) -> tuple[str, str]:
+    """A new private key and its verifier key; the private one is written to `out` where that is given.
+
+    Raises Invalid (a name that is no host), Unavailable (the file exists, or cannot be written).
+    """
+    check_name(name)
+    if "." not in name.partition("/")[0].partition(":")[0].strip("."):
+        raise Invalid(f"{name[:100]!r} does not look like a host", next_step="For example sum.corp.example.")
+    key, verifier_key = generate_key(name, secrets.token_bytes(32))
+    if out is not None:
+        try:
+            handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(key + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except FileExistsError:
+            raise Unavailable(
+                "the file exists, and a key is never overwritten: the log could not be continued",
+                where=str(out),
+                next_step="Name another file.",
+            ) from None
+        except OSError as error:
+            raise Unavailable(f"cannot be written: {error.strerror}", where=str(out)) from error
+    return key, verifier_key
+
+
+def read_key(file: Path) -> str:
+    """The private key in a file, as `modgate sumdb keygen` writes it. Raises Unavailable, Invalid."""
+    try:
+        text = file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise Unavailable(f"the key of the checksum log cannot be read: {why}", where=str(file)) from error
+    try:
+        new_signer(text)
+    except Invalid as error:
+        # The text itself may be a secret that is only cut short: it is not shown.
+        raise Invalid(
+            f"not the private key of a checksum log: {error.what}",
+            where=str(file),
+            next_step="Make one: modgate sumdb keygen NAME --out FILE.",
+        ) from None
+    return text
+
+
+class SeenHeads:
+    """The newest head of each log that an audit has seen, in the user's state folder."""
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        host = local_host()
+        known = host.environ if environ is None else environ
+        self._folder = state_folder(host.system, known, Path(host.home)) / "sumlogs"
+
+    def read(self, name: str) -> bytes:
+        """The signed head, empty for none. Raises Unavailable: a memory that cannot be read is not empty."""
+        try:
+            return self._file(name).read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise Unavailable(
+                f"the head seen before cannot be read: {error.strerror}", where=str(self._file(name))
+            ) from error
+
+    def write(self, name: str, note: bytes) -> None:
+        """Remember. Raises Unavailable."""
+        private_folder(self._folder)
+        try:
+            replace_file(self._file(name), note)
+        except OSError as error:
+            raise Unavailable(
+                f"the head cannot be remembered: {error.strerror}", where=str(self._file(name))
+            ) from error
+
+    def _file(self, name: str) -> Path:
+        return self._folder / f"{name.replace('/', '+').replace(':', '+')}.latest"
+
+
+class LogReader:
+    """Reads one log at an address: the log itself, or a gate or folder that has it under `/sumdb/<name>/`."""
+
+    def __init__(self, name: str, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self._remote = Remote(name, [Candidate(upstream), Candidate(upstream, proxy=False)])
+
+    async def __call__(self, path: str) -> bytes:
+        """What is at `latest` or `tile/…`. Raises as an Upstream does."""
+        return await self._remote.get(path)
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._upstream.close()
+
+
+def log_reader(name: str, target: str, *, seconds: float) -> LogReader:
+    """A reader for a URL, or the path of a folder. Raises Invalid."""
+    return LogReader(name, _upstream(target, seconds))
+
+
+async def copy(
+    spec: Spec,
+    proxies: str,
+    folder: Path,
+    versions: Sequence[ModuleVersion],
+    *,
+    private: str,
+    seconds: float,
+    progress: Callable[[int, int], None],
+) -> tuple[int, dict[str, ModgateError]]:
+    """Copy what lookups of these versions need into a folder, and prove it there with nobody asked.
+
+    Returns the size of the tree that was verified, and what could not be had, by version: Absent (the
+    database does not know it), Denied (a private name, which was not asked for). Raises everything else.
+    """
+    chain = [] if spec.url else parse_proxy_list(proxies) if proxies else []
+    ways = [
+        Candidate(_upstream(entry.url, seconds), any_error=entry.falls_back_on_error)
+        for entry in chain
+        if entry.kind is EntryKind.PROXY
+    ]
+    ways.append(Candidate(_upstream(spec.direct_url, seconds), proxy=False))
+    store = await DiskStore.open(folder, clock=time.time)
+    try:
+        mirror = _mirror(spec, ways, store, private)
+        try:
+            # The newest head first, so that the lookups stand under one head.
+            await mirror.fetch(_ASK, spec.name, "latest")
+            missing = await _look_up_all(mirror, spec.name, versions, _ASK, progress)
+        finally:
+            await mirror.close()
+        closed = _mirror(spec, [], store, private)
+        try:
+            there = [version for version in versions if str(version) not in missing]
+            failed = await _look_up_all(closed, spec.name, there, Context(fetch=False), lambda _a, _b: None)
+            head = (await closed.fetch(Context(fetch=False), spec.name, "latest")).body
+        finally:
+            await closed.close()
+    finally:
+        await store.close()
+        for way in ways:
+            await way.upstream.close()
+    for version, error in failed.items():
+        raise Unavailable(
+            f"{version} cannot be verified from the folder alone: {error.what}", where=str(folder)
+        )
+    return int(head.split(b"\n")[1]), missing
+
+
+async def _look_up_all(
+    mirror: Mirror,
+    name: str,
+    versions: Sequence[ModuleVersion],
+    ctx: Context,
+    progress: Callable[[int, int], None],
+) -> dict[str, ModgateError]:
+    missing: dict[str, ModgateError] = {}
+    turns = asyncio.Semaphore(_AT_ONCE)
+    done = 0
+
+    async def look_up(version: ModuleVersion) -> None:
+        nonlocal done
+        what = f"{escape_path(version.path)}@{escape_version(version.version)}"
+        async with turns:
+            try:
+                await mirror.fetch(ctx, name, f"lookup/{what}")
+            except (Absent, Denied) as error:
+                missing[str(version)] = error
+        done += 1
+        progress(done, len(versions))
+
+    progress(0, len(versions))
+    for error in await asyncio.gather(*map(look_up, versions), return_exceptions=True):
+        if error is not None:
+            raise error
+    return missing
+
+
+def _mirror(spec: Spec, ways: Sequence[Candidate], store: DiskStore, private: str) -> Mirror:
+    ledger = MemoryLedger(clock=time.time)
+    return Mirror(
+        [Mirrored(spec, ways)],
+        store,
+        ledger,
+        time.time,
+        private=lambda path: match_prefix_patterns(private, path),
+    )
+
+
+def _upstream(target: str, seconds: float) -> Upstream:
+    if "://" not in target:
+        target = Path(target).absolute().as_uri()
+    return FileUpstream(target) if target.startswith("file:") else upstream(target, seconds=seconds)
