@@ -41,6 +41,7 @@ COMMANDS = {
     "toolchain": ("modgate.cli.toolchain", "Show a module's toolchain, modules and downloads"),
     "sums": ("modgate.cli.sums", "Audit go.sum against the checksum database"),
     "publish": ("modgate.cli.publish", "Publish a module version in a gate"),
+    "sumdb": ("modgate.cli.sumdb", "Audit, mirror or begin a checksum log"),
     "serve": ("modgate.cli.serve", "Run the module proxy"),
     "route": ("modgate.cli.route", "Show where a module would come from, and why"),
     "config": ("modgate.cli.config", "Show the configuration and where it comes from"),
