@@ -17,7 +17,7 @@ HELLO = {"go.mod": "module code.test/hello\n\ngo 1.20\n", "hello.go": "package h
 
 @pytest.fixture(scope="package")
 def hg_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`hello` with two tags and a branch; `old` without a go.mod, tagged v2; `nested` with a module below."""
+    """`hello` with tags of two commits and a branch; a test adds its own beside it."""
     folder = tmp_path_factory.mktemp("hg")
     hello = folder / "hello"
     hg_commit(hello, HELLO, "v1.0.0", date="2020-01-01")
@@ -26,13 +26,6 @@ def hg_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     hg_commit(hello, {"feature.go": "package hello\n"}, date="2020-03-01")
     hg(hello, "update", "-q", "default")
     hg_commit(hello, {"tip.go": "package hello\n"}, date="2020-04-01")
-    hg_commit(folder / "old", {"old.go": "package old\n"}, "v1.0.0", "v2.0.0", date="2019-01-01")
-    nested = {
-        "go.mod": "module code.test/nested\n",
-        "sub/go.mod": "module code.test/nested/sub\n",
-        "sub/s.go": "package s\n",
-    }
-    hg_commit(folder / "nested", nested, "v0.1.0", "sub/v0.3.0", date="2019-01-01")
     return folder
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -42,18 +43,25 @@ class Names(Dialer):
     """Connects invented hosts to ports on loopback and keeps who was asked for."""
 
     def __init__(self, ports: dict[str, int]) -> None:
+        # `host` stands for its port 80, `host:443` for itself.
         super().__init__()
         self.ports = ports
         self.asked: list[tuple[str, int]] = []
 
     async def dial(
-        self, host: str, port: int, reach: Reach, *, proxied: bool = True
+        self,
+        host: str,
+        port: int,
+        reach: Reach,  # noqa: ARG002  every name here is named
+        *,
+        proxied: bool = True,  # noqa: ARG002  and nothing stands before them
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         self.asked.append((host, port))
-        if port != 80 or host not in self.ports:
+        served = self.ports.get(f"{host}:{port}", self.ports.get(host, 0) if port == 80 else 0)
+        if not served:
             raise DialError(f"{host}:{port} is not served here", refused=True)
         try:
-            return await asyncio.open_connection("127.0.0.1", self.ports[host])
+            return await asyncio.open_connection("127.0.0.1", served)
         except OSError:
             raise DialError(f"{host} refused the connection", refused=False) from None
 
@@ -64,7 +72,7 @@ class Roots:
 
     known: dict[str, RepositoryRoot] = field(default_factory=dict)
 
-    async def find(self, ctx: Context, path: ModulePath) -> RepositoryRoot:
+    async def find(self, ctx: Context, path: ModulePath) -> RepositoryRoot:  # noqa: ARG002  known to all
         return next(
             root for prefix, root in self.known.items() if path == prefix or path.startswith(prefix + "/")
         )
@@ -177,8 +185,6 @@ def hg_serve(folder: Path) -> Iterator[int]:
 @contextlib.contextmanager
 def served(argv: list[str], env: dict[str, str]) -> Iterator[int]:
     """Start a server that is told its port, wait until it listens, and end it."""
-    import socket
-
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])

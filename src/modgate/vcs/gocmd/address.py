@@ -2,9 +2,10 @@
 
 1. Only https, and http where the operator named the module as insecure. What goes over ssh, svn:// or
    bzr:// connects past the guarded way out, so it is refused.
-2. Mercurial's client stays with http when a server redirects it, and Go trusts it with public repositories.
-   Subversion's follows a redirect to file:, svn: and svn+ssh:, and Fossil and Bazaar are by Go's own
-   rule (GOVCS) for private repositories only: these three are for hosts that the operator named.
+2. Mercurial's client keeps to http and to its proxy when a server redirects it, and Go trusts it with
+   public repositories. Subversion's follows a redirect to file:, svn: and svn+ssh: (1.14), Fossil's one
+   past its proxy (2.21), and both and Bazaar are by Go's own rule (GOVCS) for private repositories only:
+   these three are for hosts that the operator named.
 3. The go command derives the address of a path such as `host/repo.hg/sub` itself, so it cannot be
    another one; every other path is told its repository by a page (see `page`).
 
@@ -37,7 +38,7 @@ _DERIVED = re.compile(
 _URL = re.compile(r"https?://[A-Za-z0-9\[][^\s\x00-\x20\"'<>\\^`{|}\x7f]*")
 _SUBDIR = re.compile(r"[\w.~+-]+(?:/[\w.~+-]+)*")
 # No character of Mercurial's or Bazaar's query languages beyond what names hold, and no option.
-_REVISION = re.compile(r"[\w.](?:[\w.~+-]*)")
+_REVISION = re.compile(r"\w(?:[\w~+-]|\.(?!\.))*")
 _LONGEST = 255
 
 

@@ -43,8 +43,8 @@ class Subversion:
             raise self._broken("; ".join(spoken(ended.err)))
         await self._answers()
 
-    async def prove_no_tags(self) -> None:
-        """Raise Unavailable unless the repository answers and has no tags."""
+    async def prove_tags_read(self) -> None:
+        """Raise Unavailable unless the repository answers and its tags can be read, or there are none."""
         tags = self._url.removesuffix("/trunk") + "/tags"
         ended = await self._ask("list", "--non-interactive", "--", tags)
         if ended.status != 0 and not _NO_FOLDER.search(ended.err):

@@ -4,7 +4,8 @@ Nothing of the person or service that runs the gate is passed on but PATH and ce
 hgrc, netrc, credential or key of theirs is read, and what a repository holds names no program. The
 way out is the passage's proxy: in Mercurial's own settings, in Subversion's, and in `http_proxy` for
 the others. The go command's own proxy is the page (`HTTP_PROXY`, which it prefers). Secrets stand in
-files that only this user reads or in the environment, never in argv.
+files that only this user reads or in the environment, never in argv. (Mercurial shows the passage's
+password to the https host that it reaches; it is good for this run and this machine's loopback only.)
 
 Sources: go help environment; hg help config; Subversion's `servers` and `config` files; fossil help
 clone (http_proxy).
@@ -13,6 +14,7 @@ clone (http_proxy).
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -160,7 +162,8 @@ def _hgrc(place: Place, way_out: str, credential: Credential | None) -> str:
     ]
     if credential is not None:
         name, password = credential.username, credential.password.reveal()
-        if any(not char.isprintable() or char.isspace() for char in name + password) or password == "":
+        # A line's end would be a setting more; Mercurial 6 breaks down at what is not ASCII.
+        if not re.fullmatch(r"[\x21-\x7e]*", name) or not re.fullmatch(r"[\x21-\x7e]+", password):
             raise Unavailable(
                 f"the credential of {credential.source} holds characters that hg cannot be given",
                 where=place.url,

@@ -6,7 +6,7 @@ the module, or the host says that there is no repository (404, 410). Everything 
 
 Two of its texts prove nothing by themselves, since it drops what the programs said: `unknown revision`
 may be a clone that could not be read, or in Subversion a server that could not be reached; an empty
-list may be one whose tags could not be fetched. `command` asks again before it believes them.
+list may be one whose tags could not be fetched. `asking` asks again before it believes them.
 Sources: codehost/vcs.go, statLocal and loadTags; modfetch/coderepo.go; modload/query.go.
 """
 
@@ -21,7 +21,7 @@ from modgate.gomod.harmless import harmless
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["fetch_failed", "judge", "spoiled", "spoken", "unknown_revision"]
+__all__ = ["fetch_failed", "judge", "network_failed", "spoken", "unknown_revision"]
 
 _LINES = 4
 _WIDTH = 200
@@ -31,8 +31,10 @@ _UNKNOWN = re.compile(r"\bunknown revision ([\w.~+-]+)")
 _FETCH = re.compile(
     r"\b(?:hg (?:pull|init)|fossil (?:pull|clone)|bzr (?:branch|pull)|svn \w+) .*in \S+:? ?exit status"
 )
-# A clone that does not heal by itself.
-_SPOILED = re.compile(r"abandoned transaction|integrity check|corrupt|malformed|unknown compression|no node!")
+# Why a fetch fails through no fault of the clone.
+_NETWORK = re.compile(
+    r"HTTP Error|abort: error:|\burlopen\b|authorization|timed out|[Cc]onnection|[Cc]ertificate|SSL|proxy"
+)
 _NO_REPOSITORY = re.compile(
     r"HTTP Error (?:404|410)\b|server says: (?:404|410)\b|\bE160013\b|404 Not Found|410 Gone"
 )
@@ -62,9 +64,9 @@ def fetch_failed(text: str) -> bool:
     return _FETCH.search(text.replace("\n", " ")) is not None
 
 
-def spoiled(text: str) -> bool:
-    """Whether the kept clone is what failed, so that it must be begun anew."""
-    return _SPOILED.search(text) is not None
+def network_failed(text: str) -> bool:
+    """Whether a fetch failed by the way or the host, and not by the clone that it goes into."""
+    return _NETWORK.search(text) is not None
 
 
 def judge(text: str, *, where: str, refusals: Sequence[str] = ()) -> ModgateError:
@@ -90,14 +92,17 @@ def judge(text: str, *, where: str, refusals: Sequence[str] = ()) -> ModgateErro
 
 
 def spoken(text: str) -> list[str]:
-    """At most four lines of a program's words without control characters, secrets and folders of ours."""
+    """The first and last two lines of a program's words, without control characters, secrets and our
+    folders.
+    """
     lines = []
     for line in text.splitlines():
         clean = "".join(char if char.isprintable() else "?" for char in line.replace("\t", " ")).strip()
         clean = harmless(_TEMPORARY.sub("", clean))
         if clean:
             lines.append(clean if len(clean) <= _WIDTH else clean[: _WIDTH - 1] + "…")
-    return lines[:_LINES]
+    half = _LINES // 2
+    return lines if len(lines) <= _LINES else [*lines[:half], *lines[-half:]]
 
 
 def _step(text: str) -> str:
