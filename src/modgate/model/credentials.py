@@ -59,6 +59,7 @@ class SshAccess:
         agent: The agent's socket.
         known_hosts: The file with the host's public keys; strict checking is never switched off.
         config: An ssh configuration file of the operator's.
+        source: Where it came from, for texts; empty where nothing is configured for the host.
     """
 
     user: str = ""
@@ -66,6 +67,7 @@ class SshAccess:
     agent: str = ""
     known_hosts: Path | None = None
     config: Path | None = None
+    source: str = ""
 
 
 class Credentials(Protocol):
@@ -79,7 +81,7 @@ class Credentials(Protocol):
         """
 
     def ssh(self, host: str) -> SshAccess:
-        """How to enter a host over ssh."""
+        """How to enter a host over ssh; `host` carries its port where that is not 22."""
 
     def describe(self, host: str) -> str:
         """Which kind of credential a host would be given, without asking for it; empty for none."""

@@ -191,6 +191,7 @@ async def test_ssh_has_its_key_agent_and_known_hosts(bench: Bench, tmp_path: Pat
     assert found.ssh("git.corp.example:2222").key == tmp_path / "key"
     assert found.ssh("other.example:2222").agent == "/run/other"
     assert found.ssh("other.example").agent == "/run/agent"
+    assert (access.source, found.ssh("unknown.example").source) == (f"ssh, key {tmp_path / 'key'}", "")
     assert found.ssh("unknown.example").agent == "/run/agent"
     assert found.describe("git.corp.example") == f"ssh, key {tmp_path / 'key'}"
     assert await found.https("git.corp.example", 443, "/") is None

@@ -113,6 +113,7 @@ class HostCredentials:
             agent=entry.agent or agent,
             known_hosts=entry.known_hosts,
             config=entry.config,
+            source=_label(entry),
         )
 
     def describe(self, host: str) -> str:

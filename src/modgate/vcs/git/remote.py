@@ -140,10 +140,9 @@ class Remote:
             self._egress.passage(quota=self._settings.max_repository, internal=self._internal)
         )
         if address.scheme == "ssh":
-            access = self._credentials.ssh(address.host) if self._credentials is not None else SshAccess()
+            access = self._credentials.ssh(address.netloc) if self._credentials is not None else SshAccess()
             extra = {**passage.environment, **ssh_environment(access, passage.proxy_command)}
-            described = self._credentials.describe(address.host) if self._credentials is not None else ""
-            return _Way(address.as_user(access.user), [], extra, described or "of ssh", "", passage)
+            return _Way(address.as_user(access.user), [], extra, access.source or "of ssh", "", passage)
         way = _Way(address.url, [("http.proxy", passage.proxy)], {}, passage=passage)
         if address.scheme == "https" and self._credentials is not None:
             found = await self._credentials.https(address.host, address.port, address.path)
