@@ -80,7 +80,7 @@ class Body:
                 self.begun = True
                 message = await self.receive()
         except TimeoutError:
-            raise Unavailable(
+            raise SlowError(
                 f"the upload took too long: {self.came} bytes came",
                 kind="timeout",
                 next_step="Send it again.",
