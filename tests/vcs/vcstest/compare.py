@@ -45,23 +45,32 @@ class _Refs:
     commits: dict[str, int] = field(default_factory=dict)
 
 
-def subjects_of(folder: Path, root: str, *, commits: int = 1000) -> list[Subject]:
+def subjects_of(folder: Path, root: str, *, everything: bool = False) -> list[Subject]:
     """Every module path that tags, folders with a go.mod and module lines make thinkable, each with
-    every tag, branch, commit, prefix and pseudo-version, right and wrong ones.
+    every tag, branch, commit, prefix and pseudo-versions, right and wrong ones: on every tag with
+    `everything`, else on two tags for each commit.
     """
     refs = _refs(folder)
     folders, majors = {""}, {"", "/v2"}
-    for commit in list(refs.commits)[:commits]:
+    real = {root}
+    for commit in refs.commits:
         for name in _git(folder, "ls-tree", "-r", "-z", "--name-only", commit).split("\0"):
             if name.rpartition("/")[2] == "go.mod":
                 declared = module_path(_git(folder, "cat-file", "blob", f"{commit}:{name}").encode())
                 majors |= {f"/v{found}" for found in _MAJOR.findall(declared)}
+                real.add(declared)
                 folders.add(name.rpartition("/")[0])
     for tag in refs.tags:
         majors |= {f"/v{found}" for found in _MAJOR.findall(tag)}
         folders.add(tag.rpartition("/")[0])
     paths = {f"{root}/{each}".rstrip("/") + major for each in folders for major in majors}
-    return [Subject(path, _queries(path, refs, root)) for path in sorted(paths) if _good(path)]
+    good = [path for path in sorted(paths) if _good(path)]
+    # What no go.mod ever declared is asked for less.
+    some = [len(refs.commits) if everything or path in real else 2 for path in good]
+    return [
+        Subject(path, _queries(path, refs, root, commits=count, everything=everything))
+        for path, count in zip(good, some, strict=True)
+    ]
 
 
 def _good(path: str) -> bool:
@@ -72,27 +81,32 @@ def _good(path: str) -> bool:
     return True
 
 
-def _queries(path: str, refs: _Refs, root: str) -> tuple[str, ...]:
+def _queries(path: str, refs: _Refs, root: str, *, commits: int, everything: bool) -> tuple[str, ...]:
     prefix, major, _ = module.split_path_version(path)
     below = prefix.removeprefix(root).strip("/")
-    own = module.path_major_prefix(major)
+    own = module.path_major_prefix(major) or "v0"
     asked: set[str] = {"latest", "v0", "v1", "v2", "v1.2", "v0.1", "v9", "nothing-like-this", "v1.999.0"}
-    for tag in refs.tags:
-        version = tag.removeprefix(f"{below}/") if below else tag
+    versions = [tag.removeprefix(f"{below}/") if below else tag for tag in refs.tags]
+    for tag, version in zip(refs.tags, versions, strict=True):
         asked |= {version, tag, f"{version}+incompatible"}
     asked |= set(refs.heads)
-    for commit, time in refs.commits.items():
-        stamp = _stamp(time)
-        short = commit[:12]
-        base = f"{own or 'v0'}.0.0-"
-        asked |= {commit, commit[:7], f"{base}{stamp}-{short}"}
-        asked |= {f"{base}{_stamp(time + 1)}-{short}", f"{base}{stamp}-{commit[:11]}"}
-        asked |= {f"{base}{stamp}-{commit[:13]}", f"v1.0.0-{stamp}-{short}"}
-        for tag in refs.tags:
-            version = tag.removeprefix(f"{below}/") if below else tag
-            if re.fullmatch(r"v\d+\.\d+\.\d+(-[\w.]+)?", version):
-                made = pseudo.pseudo_version("", version, _time(time), short)
-                asked |= {made, f"{made}+incompatible"}
+    bases = [each for each in versions if re.fullmatch(r"v\d+\.\d+\.\d+(-[\w.]+)?", each)]
+    for number, (commit, time) in enumerate(list(refs.commits.items())[:commits]):
+        stamp, short = _stamp(time), commit[:12]
+        asked |= {commit, commit[:7], f"{own}.0.0-{stamp}-{short}"}
+        wrong = [
+            f"{own}.0.0-{_stamp(time + 1)}-{short}",
+            f"{own}.0.0-{stamp}-{commit[:11]}",
+            f"{own}.0.0-{stamp}-{commit[:13]}",
+            f"v1.0.0-{stamp}-{short}",
+        ]
+        asked |= set(wrong if everything or number < 3 else ())
+        chosen = (
+            bases if everything or not bases else (bases[number % len(bases)], bases[number * 7 % len(bases)])
+        )
+        for base in chosen:
+            made = pseudo.pseudo_version("", base, _time(time), short)
+            asked |= {made, f"{made}+incompatible"} if everything or made > "v2" else {made}
     return tuple(sorted(query for query in asked if _askable(query)))
 
 

@@ -1,0 +1,132 @@
+"""Go's own repositories, version by version: modgate says what the real go says.
+
+Two go commands with caches of their own are asked: one for single versions, tags before pseudo-versions
+before the rest, one for choices (`latest`, `v1`). What a go command says of the Origin depends on
+what it was asked before, because the first `.info` of a version stays in its cache.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modgate.gomod import pseudo, semver
+from modgate.model import Context
+from modgate.vcs.git import GitRepositories, GitSettings
+from tests.vcs.vcstest.compare import modgate_says, subjects_of
+from tests.vcs.vcstest.oracle import GoDirect, Said
+from tests.vcs.vcstest.script import replay, scripts
+
+if TYPE_CHECKING:
+    from tests.vcs.vcstest.compare import Subject
+
+pytestmark = [pytest.mark.go, pytest.mark.timeout(600)]
+
+HOST = "vcs-test.golang.org/git"
+_CHOICE = re.compile(r"latest|v\d+(\.\d+)?")
+_HASH = re.compile(r"[0-9a-f]{7,64}")
+
+
+@dataclass(frozen=True)
+class World:
+    """Go's repositories on this machine, what there is to ask, and what go says."""
+
+    folder: Path
+    subjects: dict[str, list[Subject]]
+    said: dict[str, Said]
+
+
+def _phase(asked: str) -> int:
+    query = asked.partition("@")[2]
+    if _CHOICE.fullmatch(query):
+        return 3
+    if pseudo.is_pseudo_version(query):
+        return 1
+    return 0 if semver.canonical(query) == query.removesuffix("+incompatible") else 2
+
+
+def _same(asked: str, ours: Said, theirs: Said) -> bool:
+    """Whether both say the same, or both say that there is no such version (in words of their own).
+
+    What can be equal only now and then, and why:
+    - go writes the `.info` of a version down without what only matters before it is chosen (the tags; the ref
+      of a pseudo-version), and prints that where it finds it. Here the answer is the one of an empty cache.
+    - A commit asked for by its hash is found by way of any ref that points at it, or of none if it was
+      fetched before: whether go names one is chance, but if it does it must be ours.
+    """
+    if (ours.error and theirs.error) or ours == theirs:
+        return True
+    if ours.origin is None or theirs.origin is None:
+        return False
+    query = asked.partition("@")[2]
+    if (pseudo.is_pseudo_version(query) or _HASH.fullmatch(query)) and "Ref" not in theirs.origin:
+        ours = _without(ours, "Ref")
+    return theirs in (ours, _without(ours, "TagSum", "TagPrefix", "RepoSum"))
+
+
+def _without(said: Said, *names: str) -> Said:
+    return replace(
+        said, origin={key: value for key, value in (said.origin or {}).items() if key not in names}
+    )
+
+
+def _go_root(go: str) -> Path:
+    done = subprocess.run([go, "env", "GOROOT"], capture_output=True, text=True, check=True)
+    return Path(done.stdout.strip())
+
+
+def _world(go: str, folder: Path, *, everything: bool) -> World:
+    known = scripts(_go_root(go))
+    if not known:
+        pytest.skip("this Go distribution comes without its testdata")
+    subjects = {}
+    for name, script in known.items():
+        replay(script, folder / "git" / name, folder / "home")
+        subjects[name] = subjects_of(folder / "git" / name, f"{HOST}/{name}.git", everything=everything)
+    asked = [each for of_one in subjects.values() for subject in of_one for each in subject.asked]
+    places = {f"https://{HOST}/": f"{folder}/git/"}
+    single, choices = GoDirect(go, folder / "go", places), GoDirect(go, folder / "go-choices", places)
+    said: dict[str, Said] = {}
+    for phase in range(3):
+        said |= single.download([each for each in asked if _phase(each) == phase])
+    said |= choices.download([each for each in asked if _phase(each) == 3])
+    return World(folder, subjects, said)
+
+
+@pytest.fixture(scope="module")
+def world(go_command: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> World:
+    everything = bool(request.config.getoption("--long"))
+    started = time.monotonic()
+    made = _world(go_command, tmp_path_factory.mktemp("vcstest"), everything=everything)
+    print(f"\ngo answered {len(made.said)} questions in {time.monotonic() - started:.1f} s")
+    return made
+
+
+async def test_every_version_of_gos_own_repositories_is_the_one_that_go_makes(world: World) -> None:
+    repositories = GitRepositories(world.folder / "mirrors", GitSettings(), time.monotonic)
+    different: list[str] = []
+    compared = versions = 0
+    try:
+        for name, subjects in world.subjects.items():
+            repository = repositories.get(str(world.folder / "git" / name), local=True)
+            repository.url = f"https://{HOST}/{name}"
+            zips: dict[str, str] = {}
+            for subject in subjects:
+                said = await modgate_says(Context(), repository, f"{HOST}/{name}.git", subject, zips=zips)
+                for asked, ours in said.items():
+                    theirs = world.said[asked]
+                    compared += 1
+                    versions += not theirs.error
+                    if not _same(asked, ours, theirs):
+                        different.append(f"{asked}\n  go   {theirs}\n  ours {ours}")
+    finally:
+        await repositories.close()
+    print(f"\n{compared} questions compared, {versions} of them versions: {len(different)} differences")
+    assert not different, "\n".join(different[:20])
+    assert versions > 200
