@@ -81,6 +81,7 @@ class ChecksumLog:
         clock: Unix seconds.
         holder: Names this process among those that share the book.
         reached: Told the name of each durable step, so that a test can stop there.
+        lease: Seconds for which one process sequences before another may believe it dead.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class ChecksumLog:
         holder: str,
         reached: Callable[[str], None] = _unwatched,
         tile_memory: int = _TILE_MEMORY,
+        lease: float = 2.0,
     ) -> None:
         signer = new_signer(key)
         check_name(signer.name)
@@ -108,7 +110,9 @@ class ChecksumLog:
         self._kept = Kept(store, clock, memory=_FILE_MEMORY, verified=Verification.LOCAL)
         self._tiles = LogTiles(self.name, book, self._kept, self._alarms, memory=tile_memory)
         verifier = new_verifier(self.verifier_key)
-        parts = Parts(signer, verifier, book, self._tiles, self._kept, ledger, self._alarms, holder, reached)
+        parts = Parts(
+            signer, verifier, book, self._tiles, self._kept, ledger, self._alarms, holder, reached, lease
+        )
         self._sequencer = Sequencer(parts)
         self._entries: Bounded[ModuleVersion, LogEntry] = Bounded(_ENTRIES)
         self._flights: dict[tuple[ModuleVersion, str], asyncio.Task[LogEntry]] = {}

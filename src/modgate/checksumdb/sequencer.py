@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from modgate.checksumdb.alarms import Alarms
     from modgate.checksumdb.kept import Kept
     from modgate.checksumdb.logtiles import LogTiles
-    from modgate.model.ledger import Ledger
+    from modgate.model.ledger import Lease, Ledger
     from modgate.model.logbook import LogBook, LogEntry
     from modgate.sumdb.note import Signer, Verifier
     from modgate.sumdb.tiles import Tile
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["Parts", "Sequencer"]
 
 _CHUNK = 8 * 256
-_TTL = 2.0
 _POLL = 0.005
 _PATIENCE = 15.0
 _RESTORED = (
@@ -65,6 +64,7 @@ class Parts:
     alarms: Alarms
     holder: str
     reached: Callable[[str], None]
+    lease: float
 
     @property
     def name(self) -> str:
@@ -107,7 +107,7 @@ class Sequencer:
             await self._follow()
             deadline = asyncio.get_running_loop().time() + _PATIENCE
             while self._head.tree.n < size:
-                lease = await self._parts.ledger.acquire(f"sumlog {self._name}", self._parts.holder, ttl=_TTL)
+                lease = await self._take()
                 if lease is not None:
                     try:
                         await self._sequence()
@@ -119,7 +119,7 @@ class Sequencer:
                         "another process holds the log and does not go on",
                         where=self._name,
                         kind="overloaded",
-                        retry_after=_TTL,
+                        retry_after=self._parts.lease,
                     )
                 await asyncio.sleep(_POLL)
                 await self._follow()
@@ -135,6 +135,10 @@ class Sequencer:
     async def close(self) -> None:
         """Wait for what is being tidied."""
         await asyncio.gather(*self._pruning, return_exceptions=True)
+
+    async def _take(self) -> Lease | None:
+        parts = self._parts
+        return await parts.ledger.acquire(f"sumlog {self._name}", parts.holder, ttl=parts.lease)
 
     async def _start(self) -> None:
         if self._started:
@@ -190,7 +194,7 @@ class Sequencer:
             edge, full = await self._tiles(edge, size)
             finished += full
             if signed is None:
-                await parts.ledger.acquire(f"sumlog {self._name}", parts.holder, ttl=_TTL)
+                await self._take()
         parts.reached("tiled")
         if signed is None:  # 3
             note = sign_tree(edge.tree, parts.signer)
