@@ -44,6 +44,7 @@ COMMANDS = {
     "sumdb": ("modgate.cli.sumdb", "Audit, mirror or begin a checksum log"),
     "serve": ("modgate.cli.serve", "Run the module proxy"),
     "route": ("modgate.cli.route", "Show where a module would come from, and why"),
+    "vcs": ("modgate.cli.vcs", "Make a module version from its repository"),
     "config": ("modgate.cli.config", "Show the configuration and where it comes from"),
 }
 """Command -> (the module with its `run(args)`, its line in `--help`)."""
