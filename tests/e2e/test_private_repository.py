@@ -23,8 +23,9 @@ import pytest
 
 from modgate.sumdb.note import generate_key
 from tests.support.certificates import certificate
-from tests.support.git_http import GitServer
+from tests.support.git_http import Answer, GitServer, Seen
 from tests.support.git_repos import GitRepo
+from tests.support.modules import World
 from tests.support.sshd import SshServer
 
 if TYPE_CHECKING:
@@ -73,11 +74,12 @@ class Corp:
         url: str,
         *credentials: dict[str, Any],
         log: bool = True,
+        routes: list[dict[str, Any]] | None = None,
         environment: dict[str, str] | None = None,
     ) -> Gate:
         """A gate that fetches the module from `url`."""
         settings: dict[str, Any] = {
-            "routes": [{"match": ["corp.example/*"], "source": "direct"}],
+            "routes": routes or [{"match": ["corp.example/*"], "source": "direct"}],
             "credentials": list(credentials),
             "vcs": {"repositories": {MODULE: url}},
         }
@@ -206,6 +208,41 @@ def test_an_ssh_host_with_another_key_than_the_known_one_is_refused_with_a_clear
     assert reply.status == 502
     assert "known_hosts" in reply.body.decode()
     assert server.commands == []
+
+
+def test_a_private_proxy_is_given_its_token_and_what_it_serves_is_proved_by_the_gates_own_log(
+    corp: Corp,
+) -> None:
+    world = World(corp.folder / "proxy")
+    world.add("tools.example/gen", "v1.0.0")
+    world.finish()
+    server = corp.server()
+    told = f"Bearer {TOKEN}"
+
+    def answer(seen: Seen) -> Answer:
+        if seen.authorization != told:
+            return Answer(401, body=b"who are you?\n")
+        file = world.root / seen.path.lstrip("/")
+        return Answer(200, body=file.read_bytes()) if file.is_file() else Answer(404, body=b"not found\n")
+
+    server.answer = answer
+    gate = corp.gate(
+        server.url + "/team/lib.git",
+        {**corp.token_for(server), "bearer": True},
+        routes=[{"match": ["tools.example/*"], "source": server.url, "private": True}],
+    )
+    client = corp.client(gate)
+    client.module({"tools.example/gen": "v1.0.0"})
+    client.run("mod", "tidy")
+    client.run("build", "./...")
+    assert "tools.example/gen@v1.0.0" in lookups(gate)
+    assert {seen.authorization for seen in server.requests} == {told}
+    _secret(corp.folder / "fresh", OTHER).replace(corp.token)
+    reply = gate.ask("/tools.example/gen/@v/v1.0.1.info")
+    assert reply.status == 502
+    assert "[[credentials]]" in reply.body.decode()
+    assert "tools.example" not in "".join(corp.stage.upstream.counts())
+    assert nothing_holds(TOKEN, corp, gate)
 
 
 def test_a_zip_that_someone_changes_between_the_gate_and_go_is_refused_by_go(corp: Corp) -> None:

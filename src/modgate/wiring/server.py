@@ -79,7 +79,9 @@ async def _serve(config: Config) -> None:
         if mirror is not None:
             stack.push_async_callback(mirror.close)
         database = mirror or NoDatabase()
-        direct = await stack.enter_async_context(open_direct(config)) if config.vcs.enabled else None
+        direct = (
+            await stack.enter_async_context(open_direct(config, held=held)) if config.vcs.enabled else None
+        )
 
         async def fill(ctx: Context, request: Request) -> None:
             await built.fill(ctx, request)

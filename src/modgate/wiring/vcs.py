@@ -83,14 +83,17 @@ def host_of(address: str) -> str:
 
 
 @asynccontextmanager
-async def open_direct(config: Config, *, cache: Path | None = None) -> AsyncIterator[ModuleSource]:
+async def open_direct(
+    config: Config, *, held: Credentials | None = None, cache: Path | None = None
+) -> AsyncIterator[ModuleSource]:
     """Version control as one source, until the context ends.
 
-    `cache` is the folder of the mirrors where vcs.cache names none; None for the store's, or for a
-    temporary one beside a store in memory. Raises Invalid for credentials that contradict each other.
+    `held` are the credentials where somebody has made them already and closes them. `cache` is the folder
+    of the mirrors where vcs.cache names none; None for the store's, or for a temporary one beside a store
+    in memory. Raises Invalid for credentials that contradict each other.
     """
     async with AsyncExitStack() as stack:
-        yield await _build(config, stack, cache or _folder(config, stack), None)
+        yield await _build(config, stack, cache or _folder(config, stack), None, held)
 
 
 @asynccontextmanager
@@ -109,13 +112,21 @@ def _folder(config: Config, stack: AsyncExitStack) -> Path:
     return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="modgate-vcs-")))
 
 
-async def _build(config: Config, stack: AsyncExitStack, folder: Path, named: Named | None) -> ModuleSource:
+async def _build(
+    config: Config,
+    stack: AsyncExitStack,
+    folder: Path,
+    named: Named | None,
+    held: Credentials | None = None,
+) -> ModuleSource:
     """The parts, closed with the stack in the reverse order."""
     vcs = config.vcs
     host = host_of(named.url) if named is not None and not named.local else ""
     reach = reach_of(config, *filter(None, [host]))
-    known = credentials(config)
-    stack.push_async_callback(known.close)
+    known = held
+    if known is None:
+        known = credentials(config)
+        stack.push_async_callback(known.close)
     egress = GuardedEgress(reach)
     stack.push_async_callback(egress.close)
     slots = asyncio.Semaphore(vcs.concurrency)
