@@ -7,7 +7,13 @@ import socket
 import pytest
 import yarl
 
-from modgate.transport.addresses import InternalAddressError, guarded_socket, is_internal_host, is_public
+from modgate.transport.addresses import (
+    InternalAddressError,
+    guarded_socket,
+    is_internal_host,
+    is_metadata,
+    is_public,
+)
 from modgate.transport.redirects import trusted
 
 PUBLIC = [
@@ -84,6 +90,37 @@ def test_a_public_address_may_be_reached(address: str) -> None:
 @pytest.mark.parametrize("address", INTERNAL)
 def test_an_address_that_is_not_public_may_not_be_reached(address: str) -> None:
     assert not is_public(address)
+
+
+METADATA = [
+    "169.254.169.254",
+    "169.254.170.2",
+    "100.100.100.200",
+    "168.63.129.16",
+    "192.0.0.192",
+    "fd00:ec2::254",
+    "fd20:ce::254",
+    "fe80::a9fe:a9fe",
+    "::ffff:169.254.169.254",
+    "::ffff:a9fe:a9fe",
+    "64:ff9b::a9fe:a9fe",
+    "64:ff9b::6464:64c8",
+    "2002:a9fe:a9fe::1",
+    "fe80::1%eth0",
+]
+
+
+@pytest.mark.parametrize("address", METADATA)
+def test_where_a_cloud_tells_secrets_is_known_in_every_wrapping(address: str) -> None:
+    assert is_metadata(address)
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "10.0.0.1", "127.0.0.1", "::1", "fd00::1", "fc00::1", "", "x"]
+)
+def test_other_addresses_inside_are_no_metadata(address: str) -> None:
+    assert not is_metadata(address)
 
 
 def test_the_socket_factory_refuses_by_the_resolved_address() -> None:

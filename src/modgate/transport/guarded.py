@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from modgate.transport.dial import Resolve
     from modgate.transport.reach import Reach
 
-__all__ = ["GuardedResolver", "admitted_url"]
+__all__ = ["GuardedResolver", "admitted_url", "internal_within"]
 
 
 class GuardedResolver(AbstractResolver):
@@ -62,3 +62,11 @@ class GuardedResolver(AbstractResolver):
 def admitted_url(url: yarl.URL, reach: Reach, *, proxied: bool) -> bool:
     """Whether a URL may be tried: its address where it holds one, its name where a proxy resolves it."""
     return admitted_name(url.host or "", url.port or 0, reach, proxied=proxied)
+
+
+def internal_within(error: BaseException) -> InternalAddressError | None:
+    """The guard's refusal within what the HTTP client made of it; None for another failure."""
+    inner: BaseException | None = error
+    while inner is not None and not isinstance(inner, InternalAddressError):
+        inner = inner.__cause__
+    return inner

@@ -11,34 +11,39 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import ssl
 import time
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-import aiohttp
-import truststore
 import yarl
 
 from modgate.errors import Absent, Denied, ModgateError, Unavailable
-from modgate.transport.addresses import InternalAddressError, guarded_socket
+from modgate.transport.addresses import InternalAddressError
 from modgate.transport.authorization import authorization
 from modgate.transport.breaker import Breaker
+from modgate.transport.dial import resolve
 from modgate.transport.environment import Netrc, basic, proxy_for
+from modgate.transport.guarded import GuardedResolver, admitted_url, internal_within
 from modgate.transport.redirects import RefusedRedirectError, following, trusted
+from modgate.transport.sessions import Guard, Sessions
 from modgate.transport.settings import TransportSettings
+from modgate.transport.stream import HTTPStream, give_back
 from modgate.transport.verdict import FOREIGN, clean_text, status_error, transport_error
-from modgate.transport.way import Way, watch_queue
+from modgate.transport.way import Way
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    import ssl
+    from collections.abc import Awaitable, Callable
+
+    import aiohttp
 
     from modgate.model import Context
     from modgate.model.credentials import Credentials
+    from modgate.transport.dial import Resolve
+    from modgate.transport.reach import Reach
 
 __all__ = ["HTTPUpstream"]
 
-_CHUNK = 1 << 18
 _TEXT = 4096
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT = frozenset({408, 425, 429})
@@ -65,91 +70,13 @@ def _no_counter(_upstream: str, _kind: str) -> None:
     """Nobody counts failures."""
 
 
-def _nobody(_error: Unavailable) -> None:
-    """Nobody counts."""
-
-
-def _give_back(response: aiohttp.ClientResponse) -> None:
-    """The connection to the pool where the body is read, else closed."""
-    if response.content.at_eof():
-        response.release()
-    else:
-        response.close()
-
-
-class _Stream:
-    """The head of a 200 answer and its body (`model.UpstreamStream`).
-
-    `broken` is told why a body did not arrive whole.
-    """
-
-    def __init__(self, response: aiohttp.ClientResponse, upstream: HTTPUpstream, where: str) -> None:
-        self._response = response
-        self._upstream = upstream
-        self._where = where
-        self.broken: Callable[[Unavailable], None] = _nobody
-
-    @property
-    def size(self) -> int | None:
-        return self._response.content_length
-
-    @property
-    def content_type(self) -> str:
-        return self._response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        began = self._upstream.monotonic()
-        try:
-            async for chunk in self._pieces(began):
-                yield chunk
-        except Unavailable as error:
-            self.broken(error)
-            raise
-        self._upstream.observe(self._upstream.name, "body", self._upstream.monotonic() - began)
-
-    async def _pieces(self, began: float) -> AsyncIterator[bytes]:
-        settings = self._upstream.settings
-        mark = began
-        got = since_mark = 0
-        while True:
-            try:
-                async with asyncio.timeout(settings.stall):
-                    chunk = await self._response.content.readany()
-            except TimeoutError as error:
-                raise self._stalled(got) from error
-            except FOREIGN as error:
-                raise transport_error(error, self._where, "body") from error
-            now = self._upstream.monotonic()
-            if not chunk:
-                break
-            got += len(chunk)
-            since_mark += len(chunk)
-            if now - mark >= settings.stall:
-                if since_mark < settings.stall_bytes:
-                    raise self._stalled(got)
-                mark, since_mark = now, 0
-            if now - began > settings.total:
-                raise Unavailable(
-                    f"the transfer took longer than {settings.total:g} s", where=self._where, kind="timeout"
-                )
-            yield chunk
-        if self.size is not None and got != self.size:
-            raise Unavailable(
-                f"the body broke off: {got} of {self.size} bytes came", where=self._where, kind="bad-answer"
-            )
-
-    def _stalled(self, got: int) -> Unavailable:
-        return Unavailable(f"the transfer stalled after {got} bytes", where=self._where, kind="timeout")
-
-    async def aclose(self) -> None:
-        _give_back(self._response)
-
-
 class HTTPUpstream:
     """An HTTP server under one base URL (`model.Upstream`). Proxies come from the environment.
 
     `instance` is sent as `Modgate-Via`, so that a gate in its own chain refuses the loop. `credentials`
-    are asked for the base address alone, where it is https and names nobody itself.
+    are asked for the base address alone, where it is https and names nobody itself. `reach` is given where
+    the base address is an answer's word and not the operator's (a go-import page that names a module
+    proxy): then every connection, the first one too, goes only where it admits.
     """
 
     def __init__(
@@ -159,6 +86,8 @@ class HTTPUpstream:
         *,
         instance: str = "",
         credentials: Credentials | None = None,
+        reach: Reach | None = None,
+        resolve: Resolve = resolve,
         observe: Callable[[str, str, float], None] = _no_observer,
         failed: Callable[[str, str], None] = _no_counter,
         monotonic: Callable[[], float] = time.monotonic,
@@ -168,6 +97,7 @@ class HTTPUpstream:
         named = base.user or base.password
         self._authorization = basic(base.user or "", base.password or "") if named else None
         self._credentials = credentials
+        self._reach = reach
         self._netrc = Netrc()
         self._base = base.with_user(None)
         self.settings = settings or TransportSettings()
@@ -182,10 +112,9 @@ class HTTPUpstream:
             pause=self.settings.breaker_pause,
         )
         self._instance = instance
-        self._tls = tls
         self._proxies: dict[yarl.URL, yarl.URL | None] = {}
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
-        self._closed = False
+        resolver = None if reach is None else GuardedResolver(reach, resolve)
+        self._sessions = Sessions(self.settings, tls=tls, resolver=resolver, name=self.name)
 
     async def get(self, ctx: Context, path: str, *, limit: int) -> bytes:
         """The whole body, tried again when it breaks; at most `limit` bytes."""
@@ -216,7 +145,7 @@ class HTTPUpstream:
 
         return await self._retried(attempt)
 
-    async def open(self, ctx: Context, path: str) -> _Stream:
+    async def open(self, ctx: Context, path: str) -> HTTPStream:
         """Send GET; the stream when its head is there."""
         stream = await self._retried(lambda: self._open_once(ctx, "GET", path))
         stream.broken = self._broke
@@ -235,10 +164,7 @@ class HTTPUpstream:
 
     async def close(self) -> None:
         """Close all connections."""
-        self._closed = True
-        for session in self._sessions.values():
-            await session.close()
-        self._sessions.clear()
+        await self._sessions.close()
 
     def _broke(self, error: Unavailable) -> None:
         """A failure of the upstream: counted, also by the breaker unless it is only busy."""
@@ -273,7 +199,7 @@ class HTTPUpstream:
                 self.breaker.success()
                 return result
 
-    async def _open_once(self, ctx: Context, method: str, path: str) -> _Stream:
+    async def _open_once(self, ctx: Context, method: str, path: str) -> HTTPStream:
         """One request, redirects followed by hand.
 
         1. Send; wait at most connect + head seconds for the head of the answer.
@@ -296,7 +222,7 @@ class HTTPUpstream:
             except BaseException:
                 response.close()
                 raise
-            _give_back(response)
+            give_back(response)
         raise self._bad_redirect(where, f"stopped after {self.settings.redirects} redirects")
 
     async def _answered(self, ctx: Context, method: str, url: yarl.URL, where: str) -> aiohttp.ClientResponse:
@@ -313,8 +239,11 @@ class HTTPUpstream:
                     kind="overloaded",
                     retry_after=self.settings.head,
                 ) from error
-            if isinstance(error.__cause__, InternalAddressError):
-                raise self._bad_redirect(where, str(error.__cause__)) from error
+            inside = internal_within(error)
+            if inside is not None and url.origin() == self._base.origin():
+                raise _SettledError(self._inside(str(inside))) from error
+            if inside is not None:
+                raise self._bad_redirect(where, str(inside)) from error
             raise transport_error(error, where, "connect or answer") from error
 
     async def _send(self, ctx: Context, method: str, url: yarl.URL, way: Way) -> aiohttp.ClientResponse:
@@ -328,11 +257,22 @@ class HTTPUpstream:
         if told is not None:
             headers["Authorization"] = told
         proxy = self._proxy(url)
-        # A proxy has an address of its own, often an internal one, and resolves the name itself.
-        guarded = proxy is None and not self._trusted(url)
-        return await self._session(guarded=guarded).request(
+        return await self._sessions.get(self._guard(url, proxied=proxy is not None)).request(
             method, url, headers=headers, proxy=proxy, allow_redirects=False, trace_request_ctx=way
         )
+
+    def _guard(self, url: yarl.URL, *, proxied: bool) -> Guard:
+        """What a connection is guarded by. Raises InternalAddressError for what is known to be inside.
+
+        A proxy has an address of its own, often an internal one, and resolves the name itself.
+        """
+        if self._reach is not None and not admitted_url(url, self._reach, proxied=proxied):
+            raise InternalAddressError(f"{url.host} is not public")
+        if proxied:
+            return Guard.NONE
+        if self._reach is not None:
+            return Guard.RESOLVER
+        return Guard.NONE if self._trusted(url) else Guard.PUBLIC
 
     async def _own(self, url: yarl.URL) -> str | None:
         """What the operator configured for the base address. A broken credential is not the upstream's
@@ -344,6 +284,8 @@ class HTTPUpstream:
             raise _SettledError(error) from error
 
     def _trusted(self, url: yarl.URL) -> bool:
+        if self._reach is not None:
+            return self._reach.allows(url.host or "", url.port or 0)
         return trusted(url, self._base, self.settings.redirect_hosts)
 
     def _proxy(self, url: yarl.URL) -> yarl.URL | None:
@@ -355,13 +297,13 @@ class HTTPUpstream:
             self._proxies[origin] = proxy_for(url)
         return self._proxies[origin]
 
-    async def _accept(self, response: aiohttp.ClientResponse, where: str) -> _Stream:
+    async def _accept(self, response: aiohttp.ClientResponse, where: str) -> HTTPStream:
         """The stream of a 200 answer; otherwise the error that the status means."""
         encodings = response.headers.getall("Content-Encoding", [])
         plain = all(encoding.strip().lower() in {"", "identity"} for encoding in encodings)
         status = response.status
         if status == 200 and plain:
-            return _Stream(response, self, where)
+            return HTTPStream(response, self, where)
         if status == 200:
             raise _SettledError(
                 Unavailable(
@@ -373,7 +315,7 @@ class HTTPUpstream:
             async with asyncio.timeout(2.0):
                 while plain and (piece := await response.content.read(_TEXT - len(data))):
                     data += piece
-        _give_back(response)
+        give_back(response)
         text = clean_text(data, response.headers.get("Content-Type", ""))
         error = status_error(status, text, response.headers, where)
         if isinstance(error, Unavailable) and (
@@ -387,29 +329,12 @@ class HTTPUpstream:
             Unavailable(f"it redirects, which is refused: {why}", where=where, kind="bad-answer")
         )
 
+    def _inside(self, why: str) -> Denied:
+        return Denied(
+            why,
+            where=self.name,
+            next_step="name the host in vcs.internal_hosts if the gate may reach it",
+        )
+
     def _where(self, path: str) -> str:
         return f"{self.name}/{path}"[:300]
-
-    def _session(self, *, guarded: bool) -> aiohttp.ClientSession:
-        """The session for the base address, or the one whose sockets only reach public addresses."""
-        if self._closed:
-            raise Unavailable("the gate is stopping", where=self.name, kind="stopping")
-        session = self._sessions.get(guarded)
-        if session is None:
-            connector = aiohttp.TCPConnector(
-                limit=self.settings.connections,
-                ssl=self._tls or truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-                socket_factory=guarded_socket if guarded else None,
-            )
-            session = aiohttp.ClientSession(
-                connector=connector,
-                auto_decompress=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                read_bufsize=_CHUNK,
-                trace_configs=[watch_queue()],
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.settings.connect),
-                max_line_size=16384,
-                max_field_size=16384,
-            )
-            self._sessions[guarded] = session
-        return session

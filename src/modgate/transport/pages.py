@@ -10,25 +10,26 @@ Source: cmd/go/internal/web/http.go.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import aiohttp
-import truststore
 import yarl
 
 from modgate.errors import Denied, Unavailable
 from modgate.transport.addresses import InternalAddressError
 from modgate.transport.authorization import authorization
 from modgate.transport.environment import proxy_for
-from modgate.transport.guarded import GuardedResolver, admitted_url
+from modgate.transport.guarded import GuardedResolver, admitted_url, internal_within
 from modgate.transport.reach import NOWHERE
 from modgate.transport.redirects import RefusedRedirectError, following
+from modgate.transport.sessions import Guard, Sessions
 from modgate.transport.settings import TransportSettings
 from modgate.transport.verdict import FOREIGN, transport_error
+from modgate.transport.way import Way
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
 
     from aiohttp.abc import AbstractResolver
@@ -83,12 +84,8 @@ class Pages:
         self._credentials = credentials
         self._settings = settings or TransportSettings()
         self._limit = limit
-        self._resolver = resolver or GuardedResolver(reach)
         self._proxies = proxies
-        self._tls = tls
-        self._session: aiohttp.ClientSession | None = None
-        self._proxied: aiohttp.ClientSession | None = None
-        self._closed = False
+        self._sessions = Sessions(self._settings, tls=tls, resolver=resolver or GuardedResolver(reach))
 
     async def get(self, url: str, *, insecure: bool = False) -> Page:
         """The page at an https address; with `insecure`, the same over http where https fails.
@@ -106,11 +103,7 @@ class Pages:
 
     async def close(self) -> None:
         """Close all connections."""
-        self._closed = True
-        for session in (self._session, self._proxied):
-            if session is not None:
-                await session.close()
-        self._session = self._proxied = None
+        await self._sessions.close()
 
     async def _fetch(self, first: yarl.URL) -> Page:
         """1. Ask. 2. A redirect: check the hop, go on. 3. Anything else is the page."""
@@ -142,8 +135,10 @@ class Pages:
         headers = {"Accept-Encoding": "identity", "User-Agent": "modgate"}
         if told is not None:
             headers["Authorization"] = told
-        return await self._session_for(proxied=proxy is not None).get(
-            url, headers=headers, proxy=proxy, allow_redirects=False
+        # A proxy has an address of its own, often an internal one.
+        guard = Guard.RESOLVER if proxy is None else Guard.NONE
+        return await self._sessions.get(guard).get(
+            url, headers=headers, proxy=proxy, allow_redirects=False, trace_request_ctx=Way()
         )
 
     async def _read(
@@ -172,7 +167,7 @@ class Pages:
         return self._reach.allows(url.host or "", url.port or 0)
 
     def _translated(self, error: BaseException, where: str, *, moved: bool) -> Denied | Unavailable:
-        internal = _internal(error)
+        internal = internal_within(error)
         if internal is None:
             return transport_error(error, where, "connect or answer")
         if moved:
@@ -183,42 +178,6 @@ class Pages:
             next_step="name the host in vcs.internal_hosts if the gate may reach it",
         )
 
-    def _session_for(self, *, proxied: bool) -> aiohttp.ClientSession:
-        """The session whose connections are guarded, or the one for proxies, which may be anywhere."""
-        if self._closed:
-            raise Unavailable("the gate is stopping", kind="stopping")
-        session = self._proxied if proxied else self._session
-        if session is None:
-            connector = aiohttp.TCPConnector(
-                limit=self._settings.connections,
-                ssl=self._tls or truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-                resolver=None if proxied else self._resolver,
-                use_dns_cache=False,
-            )
-            session = aiohttp.ClientSession(
-                connector=connector,
-                auto_decompress=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._settings.connect),
-                max_line_size=16384,
-                max_field_size=16384,
-            )
-            if proxied:
-                self._proxied = session
-            else:
-                self._session = session
-        return session
-
 
 def _plain(url: yarl.URL) -> str:
     return str(url.with_user(None).with_query(None))[:300]
-
-
-def _internal(error: BaseException) -> InternalAddressError | None:
-    """The guard's refusal within what the HTTP client made of it."""
-    inner: BaseException | None = error
-    while inner is not None:
-        if isinstance(inner, InternalAddressError):
-            return inner
-        inner = inner.__cause__
-    return None

@@ -1,0 +1,92 @@
+"""The HTTP client's sessions of one upstream: one for each kind of guard, made when first needed.
+
+A connection in a pool has passed the guard that its session has, so connections of different guards
+never share a pool. No cookies, no inflating, no redirects on their own.
+"""
+
+from __future__ import annotations
+
+import enum
+import ssl
+from typing import TYPE_CHECKING
+
+import aiohttp
+import truststore
+
+from modgate.errors import Unavailable
+from modgate.transport.addresses import guarded_socket
+from modgate.transport.way import watch_queue
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractResolver
+
+    from modgate.transport.settings import TransportSettings
+
+__all__ = ["Guard", "Sessions"]
+
+_CHUNK = 1 << 18
+
+
+class Guard(enum.Enum):
+    """Which addresses connections of a session may go to."""
+
+    NONE = "the operator's word, or a proxy of the environment"
+    PUBLIC = "public addresses"
+    RESOLVER = "what the resolver admits"
+
+
+class Sessions:
+    """Sessions by guard; `resolver` is that of `Guard.RESOLVER`, `name` stands in errors."""
+
+    def __init__(
+        self,
+        settings: TransportSettings,
+        *,
+        tls: ssl.SSLContext | None = None,
+        resolver: AbstractResolver | None = None,
+        name: str = "",
+    ) -> None:
+        self._settings = settings
+        self._tls = tls
+        self._resolver = resolver
+        self._name = name
+        self._made: dict[Guard, aiohttp.ClientSession] = {}
+        self._closed = False
+
+    def get(self, guard: Guard) -> aiohttp.ClientSession:
+        """The session of a guard. Raises Unavailable after `close`."""
+        if self._closed:
+            raise Unavailable("the gate is stopping", where=self._name, kind="stopping")
+        session = self._made.get(guard)
+        if session is None:
+            session = self._made[guard] = self._make(guard)
+        return session
+
+    async def close(self) -> None:
+        """Close all connections."""
+        self._closed = True
+        for session in self._made.values():
+            await session.close()
+        self._made.clear()
+
+    def _make(self, guard: Guard) -> aiohttp.ClientSession:
+        resolved = guard is Guard.RESOLVER
+        if resolved and self._resolver is None:
+            raise ValueError("a guard that resolves needs a resolver")
+        connector = aiohttp.TCPConnector(
+            limit=self._settings.connections,
+            ssl=self._tls or truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            socket_factory=guarded_socket if guard is Guard.PUBLIC else None,
+            resolver=self._resolver if resolved else None,
+            use_dns_cache=not resolved,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            read_bufsize=_CHUNK,
+            trace_configs=[watch_queue()],
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._settings.connect),
+            max_line_size=16384,
+            max_field_size=16384,
+        )
