@@ -77,7 +77,24 @@ class Fetching:
         listed = await self._remote.run(["ls-remote", "-q", "--end-of-options", "origin"])
         if isinstance(listed, Failure):
             raise listed.error()
+        if not listed.strip() and self._remote.address.scheme in {"http", "https"}:
+            await self._prove_empty()
         return listed
+
+    async def _prove_empty(self) -> None:
+        """Whether an empty list came from git: it takes any page, a login form's as well, for an empty list
+        of the old protocol of plain files, and an outage must not look like a repository without tags.
+        """
+        packets = await self._remote.run(["ls-remote", "-q", "--end-of-options", "origin"], trace=True)
+        if isinstance(packets, Failure):
+            raise packets.error()
+        if b"packet:" not in packets:
+            raise Unavailable(
+                "the host answered with something that is not git's protocol, perhaps a login page",
+                where=self._remote.address.shown,
+                next_step="open the address in a browser; if the repository is private, set a credential",
+                kind="bad-answer",
+            )
 
     async def local(
         self,

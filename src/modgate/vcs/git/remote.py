@@ -82,8 +82,11 @@ class Remote:
         git_dir: Path | None = None,
         watch: Callable[[], Awaitable[bool]] | None = None,
         keep: int | None = None,
+        trace: bool = False,
     ) -> bytes | Failure:
         """Run git with the repository as its remote `origin`. What it printed, or how it failed.
+
+        With `trace` what it printed is the packets of git's protocol that it saw.
 
         Raises Unavailable where git cannot run or a configured credential cannot be had.
         """
@@ -97,6 +100,8 @@ class Remote:
             environment = git_environment(
                 self._program.home, git_dir=git_dir, allow=self.address.scheme, config=config, extra=way.extra
             )
+            if trace:
+                environment["GIT_TRACE_PACKET"] = "2"
             bound, stderr, output, status = "", "", b"", 1
             try:
                 ran = await self._program.run(
@@ -109,7 +114,7 @@ class Remote:
                 if way.passage is not None:
                     self._counted(way.passage.received)
             if status == 0:
-                return output
+                return stderr.encode() if trace else output
             return self._failure(way, stderr, bound)
 
     def _failure(self, way: _Way, stderr: str, bound: str) -> Failure:

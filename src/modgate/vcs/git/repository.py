@@ -286,8 +286,8 @@ class GitRepository:
         commit = found.hash
         tags = refs.tags_at(commit)
         origin = {"VCS": "git", "URL": self.url, "Hash": commit}
-        # The go command notes a ref that it found by hash as well, but not HEAD.
-        if found.ref and (found.ref != "HEAD" or asked in {"", "HEAD"}):
+        # The go command notes a ref that it found by hash as well, and HEAD only for the latest.
+        if found.ref and (found.ref != "HEAD" or not asked):
             origin["Ref"] = found.ref
         return Revision(
             name=commit,

@@ -1,0 +1,192 @@
+"""How much travels: counts of requests and bytes, never times."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modgate.errors import Absent
+from modgate.vcs.git import GitRepositories, GitSettings
+from tests.support.git_repos import GitRepo, long_history
+from tests.vcs.git.conftest import CTX
+
+if TYPE_CHECKING:
+    from tests.vcs.git.conftest import World
+
+NOISE = "".join(f"{number * 2654435761 % (1 << 32):08x}" for number in range(8000))
+"""64 kB that compress badly."""
+
+
+async def test_a_new_tag_brings_only_its_new_objects(world: World) -> None:
+    repo = GitRepo(world.root / "m.git")
+    repo.commit({"go.mod": "module m\n", "data.txt": NOISE}, tags=["v1.0.0"])
+    repo.save()
+    repository = world.repository("m.git")
+    await repository.stat(CTX, "v1.0.0")
+    first = world.server.sent
+    repo.commit({"a.go": "package m\n"}, tags=["v1.1.0"])
+    repo.save()
+    world.server.reset()
+    # Unknown in the list that is held, so the list is asked for again at once.
+    world.clock.now += 2
+    assert (await repository.stat(CTX, "v1.1.0")).version == "v1.1.0"
+    second = world.server.sent
+    print(f"first fetch {first} bytes, new tag {second} bytes")
+    assert first > 20_000
+    assert second < 2_500
+    # The same for a process that starts anew, and for history.
+    again = world.repository("m.git")
+    assert await again.recent_tag(CTX, "main", "", lambda tag: tag != "v1.1.0") == "v1.0.0"
+    assert world.server.sent < 6_000
+
+
+async def test_history_comes_once_without_files_and_then_only_what_is_new(world: World) -> None:
+    repo = long_history(world.root / "long.git", 300, 10, size=2000)
+    whole = int(repo.git("count-objects", "-v").split("size-pack: ")[1].split()[0]) * 1024
+    tip = repo.git("rev-parse", "HEAD~5")
+    repository = world.repository("long.git")
+    await repository.stat(CTX, tip[:12])
+    assert world.server.sent < whole / 2
+    world.server.reset()
+    await repository.stat(CTX, repo.git("rev-parse", "HEAD~50")[:12])
+    assert await repository.recent_tag(CTX, tip, "", lambda _: True) == "v1.0.8"
+    assert world.server.requests == []
+    repo.commit({"go.mod": "module example.com/long // new\n"})
+    repo.commit({"go.mod": "module example.com/long // newer\n"})
+    repo.save()
+    await repository.stat(CTX, repo.git("rev-parse", "HEAD~1")[:12])
+    assert world.server.sent < 8_000
+
+
+async def test_what_is_not_there_is_asked_for_once_and_nothing_is_cloned(world: World) -> None:
+    repo = GitRepo(world.root / "m.git")
+    repo.commit({"go.mod": "module m\n"}, tags=["v1.0.0"])
+    repo.save()
+    repository = world.repository("m.git")
+    await repository.tags(CTX, "v")
+    world.clock.now += 5
+    world.server.reset()
+    for _ in range(3):
+        with pytest.raises(Absent):
+            await repository.stat(CTX, "v7.0.0")
+    assert (world.server.count("info/refs"), world.server.count("git-upload-pack?")) == (1, 1)
+    for _ in range(3):
+        with pytest.raises(Absent):
+            await repository.stat(CTX, "123456789abc")
+    history = world.server.count()
+    with pytest.raises(Absent):
+        await repository.stat(CTX, "0" * 40)
+    assert world.server.count() == history
+    for _ in range(3):
+        with pytest.raises(Absent):
+            await repository.read_file(CTX, "v1.0.0", "sub/go.mod", limit=99)
+        async with repository.files(CTX, "v1.0.0", "sub", limit=99) as entries:
+            assert entries == []
+    fetched = world.server.count()
+    with pytest.raises(Absent):
+        await repository.read_file(CTX, "v1.0.0", "other/go.mod", limit=99)
+    assert world.server.count() == fetched
+    # After a while it is worth another look.
+    world.clock.now += 60
+    repo.tag("v7.0.0")
+    repo.save()
+    assert (await repository.stat(CTX, "v7.0.0")).version == "v7.0.0"
+
+
+async def test_a_repository_that_is_not_there_is_asked_for_once(world: World) -> None:
+    repository = world.repository("none.git")
+    for ask in (repository.tags(CTX, "v"), repository.latest(CTX), repository.stat(CTX, "v1.0.0")):
+        with pytest.raises(Absent, match="no such repository") as caught:
+            await ask
+        assert "[[credentials]]" in str(caught.value)
+    assert world.server.count() == 1
+    GitRepo(world.root / "none.git").commit({"a": ""}, tags=["v1.0.0"]).repo.save()
+    world.clock.now += 20
+    assert len((await repository.tags(CTX, "v")).tags) == 1
+
+
+async def test_questions_at_the_same_time_share_one_fetch(world: World) -> None:
+    repo = GitRepo(world.root / "m.git")
+    repo.commit({"go.mod": "module m\n"}, tags=["v1.0.0"])
+    old = repo.commit({"go.mod": "module m // 2\n"})
+    repo.commit({"go.mod": "module m // 3\n"})
+    repo.save()
+    repository = world.repository("m.git")
+    await asyncio.gather(*(repository.tags(CTX, "v") for _ in range(10)))
+    assert world.server.count("info/refs") == 1
+    await asyncio.gather(*(repository.stat(CTX, "v1.0.0") for _ in range(10)))
+    assert world.server.count("info/refs") == 2
+    await asyncio.gather(*(repository.stat(CTX, old.hash[:12]) for _ in range(10)))
+    assert world.server.count("info/refs") == 3
+    await asyncio.gather(*(repository.read_file(CTX, old.hash, "go.mod", limit=99) for _ in range(10)))
+    assert world.server.count("info/refs") == 4
+
+
+async def test_the_list_of_refs_is_good_for_its_time(world: World) -> None:
+    repo = GitRepo(world.root / "m.git")
+    repo.commit({"go.mod": "module m\n"}, tags=["v1.0.0"])
+    repo.save()
+    repository = world.repository("m.git", refs_ttl=60.0)
+    for later in (0, 30, 29):
+        world.clock.now += later
+        await repository.tags(CTX, "v")
+        await repository.stat(CTX, "v1.0.0")
+    # One list and one fetch.
+    assert world.server.count("info/refs") == 2
+    world.clock.now += 2
+    await repository.tags(CTX, "v")
+    assert world.server.count("info/refs") == 3
+
+
+async def test_a_tag_that_moved_is_followed(world: World) -> None:
+    repo = GitRepo(world.root / "m.git")
+    repo.commit({"go.mod": "module m\n"}, tags=["v1.0.0"])
+    repo.save()
+    repository = world.repository("m.git")
+    before = await repository.stat(CTX, "v1.0.0")
+    moved = repo.commit({"go.mod": "module moved\n"}, tags=["v1.0.0"])
+    repo.save()
+    assert (await repository.stat(CTX, "v1.0.0")).name == before.name
+    world.clock.now += 61
+    assert (await repository.stat(CTX, "v1.0.0")).name == moved.hash
+    assert await repository.read_file(CTX, "v1.0.0", "go.mod", limit=99) == b"module moved\n"
+    assert await repository.read_file(CTX, before.name, "go.mod", limit=99) == b"module m\n"
+
+
+async def test_a_tag_that_moves_between_the_list_and_the_fetch_is_looked_up_again(world: World) -> None:
+    repo = GitRepo(world.root / "m.git")
+    repo.commit({"go.mod": "module m\n"}, tags=["v1.0.0"])
+    repo.save()
+    repository = world.repository("m.git")
+    await repository.tags(CTX, "v")
+    moved = repo.commit({"go.mod": "module moved\n"}, tags=["v1.0.0"])
+    repo.save()
+    assert (await repository.stat(CTX, "v1.0.0")).name == moved.hash
+
+
+async def test_a_pool_gives_the_same_repository_and_forgets_idle_ones(world: World) -> None:
+    pool = GitRepositories(world.mirrors, GitSettings(), world.clock, egress=world.egress, size=2)
+    one = pool.get("https://example.com/a")
+    assert pool.get("https://example.com/a") is one
+    pool.get("https://example.com/b")
+    pool.get("https://example.com/c")
+    assert pool.get("https://example.com/a") is not one
+    await pool.close()
+
+
+async def test_many_packs_become_one(world: World) -> None:
+    repo = GitRepo(world.root / "m.git")
+    for number in range(45):
+        repo.commit({"go.mod": f"module m // {number}\n"}, tags=[f"v1.0.{number}"])
+    repo.save()
+    local = world.at(str(repo.folder), local=True)
+    trees = local._fetching.mirror.trees
+    for number in range(45):
+        await local.stat(CTX, f"v1.0.{number}")
+    while local.busy:
+        await asyncio.sleep(0.01)
+    assert len(list(trees.glob("objects/pack/*.pack"))) < 10
+    assert await local.read_file(CTX, "v1.0.3", "go.mod", limit=99) == b"module m // 3\n"
+    assert (await local.stat(CTX, repo.git("rev-parse", "HEAD~7")[:12])).tags == ("v1.0.37",)
