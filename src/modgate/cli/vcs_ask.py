@@ -18,6 +18,7 @@ from modgate.gomod.protocol import Kind, Request, checked, parse_list
 from modgate.gomod.texts import shown
 from modgate.gomod.types import ModuleVersion
 from modgate.model import Context
+from modgate.vcs.git.addresses import parse_address
 from modgate.wiring.vcs import Named, one_shot
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def named(repo: str | None, root: str | None) -> Named | None:
             raise Invalid("--root belongs to --repo", next_step="name the repository with --repo as well")
         return None
     if _ADDRESS.match(repo):
+        parse_address(repo, insecure=True)
         return Named(repo, root or "")
     folder = Path(repo).expanduser().absolute()
     if not folder.is_dir():

@@ -73,7 +73,12 @@ class CodeRepo:
         try:
             known = await self._repository.stat(ctx, revision)
         except Absent as error:
-            absent = invalid_version(self.path, asked, error.what)
+            why = error.what
+            if ctx.fetch:
+                # Where the repository itself is absent, this says so.
+                await self._repository.tags(ctx, self.layout.tag_prefix)
+                why = f"unknown revision {revision}"
+            absent = invalid_version(self.path, asked, why)
             absent.next_step = error.next_step
             raise absent from error
         return await convert(ctx, self._repository, self.layout, known, asked)
