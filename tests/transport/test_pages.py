@@ -112,7 +112,7 @@ class Site:
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.sleep, 0)
-        built = Site(stack, certificate(tmp_path, "go.test", "other.test", "rebound.example"))
+        built = Site(stack, certificate(tmp_path, "go.test", "www.go.test", "other.test", "rebound.example"))
         await built.start()
         yield built
 
@@ -170,6 +170,12 @@ async def test_redirects_are_followed_to_other_hosts(site: Site) -> None:
     site.answers["other.test/elsewhere"] = (HTML + "there").encode()
     page = await site.pages().get("https://go.test/lib?go-get=1")
     assert (page.url, page.body, page.moved) == ("https://other.test/elsewhere", b"there", True)
+
+
+async def test_www_is_no_other_host(site: Site) -> None:
+    site.answers["go.test/lib"] = moved("https://www.go.test/lib")
+    site.answers["www.go.test/lib"] = (HTML + "there").encode()
+    assert not (await site.pages().get("https://go.test/lib")).moved
 
 
 @pytest.mark.parametrize(

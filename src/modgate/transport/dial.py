@@ -38,7 +38,8 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})\Z")
 _PORTS = frozenset({22, 80, 443})
-_UNSERVED = frozenset({9418})
+# git:// proves nobody's identity and hides nothing.
+_GIT = 9418
 _BUFFER = 1 << 18
 
 
@@ -88,11 +89,10 @@ class Dialer:
     def _check(self, host: str, port: int, reach: Reach) -> None:
         if not (_HOST.match(host) or _literal(host)):
             raise DialError("a host that is none was asked for", refused=True)
-        if reach.names_port(host, port):
-            return
-        if port in _UNSERVED or (port < 1024 and port not in _PORTS):
+        unserved = port < 1024 and port not in _PORTS and not reach.names_port(host, port)
+        if unserved or port == _GIT:
             raise DialError(
-                f"{host}:{port}: no repository is fetched over port {port}, unless host and port are named",
+                f"{host}:{port}: no repository is fetched over port {port}",
                 refused=True,
             )
 

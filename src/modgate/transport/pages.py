@@ -53,7 +53,7 @@ class Page:
         headers: By lower-case name; the first of several.
         body: At most the limit of bytes.
         cut: Whether the body was longer.
-        moved: Whether another host than the asked one gave it.
+        moved: Whether another host than the asked one gave it (`www.` makes no other host).
         credential: Whether the asked host was told a credential.
     """
 
@@ -159,7 +159,7 @@ class Pages:
             headers=headers,
             body=body[: self._limit],
             cut=len(body) > self._limit,
-            moved=url.host != first.host,
+            moved=_site(url) != _site(first),
             credential=told,
         )
 
@@ -177,6 +177,10 @@ class Pages:
             where=where,
             next_step="name the host in vcs.internal_hosts if the gate may reach it",
         )
+
+
+def _site(url: yarl.URL) -> str:
+    return (url.host or "").removeprefix("www.")
 
 
 def _plain(url: yarl.URL) -> str:

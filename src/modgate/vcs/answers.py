@@ -21,9 +21,9 @@ T = TypeVar("T")
 
 
 class Answers(Generic[T]):
-    """The last `limit` answers by key, each for `ttl` seconds of `clock`."""
+    """The last `limit` answers by key, each for as many seconds of `clock` as `ttl` says of it."""
 
-    def __init__(self, clock: Callable[[], float], *, ttl: float, limit: int) -> None:
+    def __init__(self, clock: Callable[[], float], *, ttl: Callable[[T], float], limit: int) -> None:
         self._clock = clock
         self._ttl = ttl
         self._limit = limit
@@ -68,7 +68,7 @@ class Answers(Generic[T]):
 
     async def _answer(self, key: str, ask: Callable[[], Awaitable[T]]) -> T:
         answer = await ask()
-        self._kept[key] = (self._clock() + self._ttl, answer)
+        self._kept[key] = (self._clock() + self._ttl(answer), answer)
         self._kept.move_to_end(key)
         while len(self._kept) > self._limit:
             self._kept.popitem(last=False)

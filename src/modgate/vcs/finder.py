@@ -76,7 +76,8 @@ class Finder:
         insecure: Whether a path's pages and repository may be fetched over http.
         reach: Hosts that the operator named, which may be addresses or internal names.
         clock: Seconds.
-        ttl: How long answers of hosts are kept.
+        ttl: How long answers of hosts are kept, in seconds.
+        absent_ttl: How long it is kept that there is none: who just made a repository tries again.
         limit: How many.
     """
 
@@ -90,6 +91,7 @@ class Finder:
         insecure: Callable[[str], bool] = _never,
         reach: Reach = NOWHERE,
         ttl: float = 300.0,
+        absent_ttl: float = 60.0,
         limit: int = 4096,
     ) -> None:
         self._pages = pages
@@ -98,7 +100,9 @@ class Finder:
         self._private = private
         self._insecure = insecure
         self._reach = reach
-        self._answers: Answers[_Imports] = Answers(clock, ttl=ttl, limit=limit)
+        self._answers: Answers[_Imports] = Answers(
+            clock, ttl=lambda answer: absent_ttl if answer.absent else ttl, limit=limit
+        )
 
     async def find(self, ctx: Context, path: ModulePath) -> RepositoryRoot:
         """The repository of a module path."""

@@ -88,9 +88,7 @@ async def test_a_run_may_name_further_hosts(town: Town) -> None:
 @pytest.mark.parametrize("port", [9418, 25, 23, 1, 111, 445])
 async def test_ports_of_no_repository_are_refused(town: Town, port: int) -> None:
     said = await refused(town, "good.test", port, ("good.test",))
-    assert said == (
-        f"good.test:{port}: no repository is fetched over port {port}, unless host and port are named"
-    )
+    assert said == f"good.test:{port}: no repository is fetched over port {port}"
     assert town.asked == []
 
 

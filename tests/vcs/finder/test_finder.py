@@ -252,15 +252,21 @@ async def test_unless_the_operator_named_it(web: Web) -> None:
 
 async def test_answers_are_kept_for_a_while_absent_ones_too(web: Web) -> None:
     web.put("go.corp.example/lib", LIB)
-    finder = web.finder(ttl=100.0)
+    finder = web.finder(ttl=100.0, absent_ttl=50.0)
     for _ in range(3):
         assert await finder.find(Context(), module("go.corp.example/lib")) == FOUND
         with pytest.raises(Absent):
             await finder.find(Context(), module("go.corp.example/none"))
     assert web.asked == ["go.corp.example/lib", "go.corp.example/none"]
+    web.now = 51.0
+    await finder.find(Context(), module("go.corp.example/lib"))
+    assert len(web.asked) == 2
+    with pytest.raises(Absent):
+        await finder.find(Context(), module("go.corp.example/none"))
+    assert len(web.asked) == 3
     web.now = 101.0
     await finder.find(Context(), module("go.corp.example/lib"))
-    assert len(web.asked) == 3
+    assert len(web.asked) == 4
 
 
 async def test_what_is_broken_is_asked_again(web: Web) -> None:
