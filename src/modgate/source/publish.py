@@ -76,6 +76,7 @@ class Publisher:
         logged: Told a version, the h1 of its zip and of its go.mod, before it becomes visible.
         forget: Told a module whose list and newest version changed.
         alert: Told kind, subject and text of a refused second content.
+        verified: How versions count as proved: `LOG` where `logged` enters them into the gate's own log.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Publisher:
         logged: Callable[[ModuleVersion, str, str], Awaitable[None]] = _nothing,
         forget: Callable[[ModulePath], Awaitable[None]] = _forget_nothing,
         alert: Callable[[str, str, str], None] = lambda _kind, _subject, _text: None,
+        verified: Verification = Verification.LOCAL,
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -96,6 +98,7 @@ class Publisher:
         self._logged = logged
         self._forget = forget
         self._alert = alert
+        self._verified = verified
         self._locks: dict[ModulePath, tuple[asyncio.Lock, int]] = {}
         self._generation = 0
 
@@ -147,7 +150,7 @@ class Publisher:
             sha256=upload.sha256,
             size=upload.writer.written,
             stored_at=now,
-            verified=Verification.LOCAL,
+            verified=self._verified,
             h1=h1,
         )
         blob = await self._stored(version, Kind.ZIP)
@@ -176,13 +179,9 @@ class Publisher:
                 _same(version, mine, seen.h1, "the version" if kind == "zip" else "its go.mod")
 
     async def _record(self, version: ModuleVersion, h1: str, h1_mod: str, now: float) -> VerificationRecord:
-        zipped = await self._ledger.first_seen(
-            VerificationRecord(version, "zip", h1, Verification.LOCAL, now)
-        )
+        zipped = await self._ledger.first_seen(VerificationRecord(version, "zip", h1, self._verified, now))
         _same(version, h1, zipped.h1, "the version")
-        mod = await self._ledger.first_seen(
-            VerificationRecord(version, "mod", h1_mod, Verification.LOCAL, now)
-        )
+        mod = await self._ledger.first_seen(VerificationRecord(version, "mod", h1_mod, self._verified, now))
         _same(version, h1_mod, mod.h1, "its go.mod")
         return zipped
 
@@ -201,7 +200,7 @@ class Publisher:
             sha256=hashlib.sha256(data).hexdigest(),
             size=len(data),
             stored_at=now,
-            verified=Verification.LOCAL,
+            verified=self._verified,
         )
         await self._store.put(Request.exact(kind, version).url_path, data, meta)
 

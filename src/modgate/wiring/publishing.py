@@ -55,6 +55,7 @@ def build_publisher(
         forget=cached.forget,
         alert=observer.alert,
         logged=logged,
+        verified=Verification.LOCAL if log is None else Verification.LOG,
     )
 
 
