@@ -50,6 +50,12 @@ class LogBookContract:
         assert await book.find(LOG, version(1)) == LogEntry(0, version(1), b"first\n")
         assert await book.size(LOG) == 2
 
+    async def test_very_many_records_are_numbered_at_once(self, book: LogBook) -> None:
+        await book.append(LOG, [(version(n), b"t\n") for n in range(0, 3000, 2)])
+        entries = await book.append(LOG, [(version(n), b"u\n") for n in range(3000)])
+        assert [entry.number for entry in entries[::2]] == list(range(1500))
+        assert [entry.number for entry in entries[1::2]] == list(range(1500, 3000))
+
     async def test_logs_are_apart(self, book: LogBook) -> None:
         await book.append(LOG, [(version(1), b"one\n")])
         assert (await book.append("other.example", [(version(1), b"two\n")]))[0].number == 0

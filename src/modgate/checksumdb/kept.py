@@ -34,20 +34,9 @@ _KNOWN = 50_000
 
 
 class Kept:
-    """The stored files of databases; names begin with the database's name.
+    """The stored files of databases; names begin with the database's name."""
 
-    `verified` is what the store is told: it need not flush what `sumdb` proves and can give again.
-    """
-
-    def __init__(
-        self,
-        store: BlobStore,
-        clock: Callable[[], float],
-        *,
-        memory: int,
-        verified: Verification = Verification.SUMDB,
-    ) -> None:
-        self._verified = verified
+    def __init__(self, store: BlobStore, clock: Callable[[], float], *, memory: int) -> None:
         self._store = store
         self._clock = clock
         self._memory: Bounded[str, bytes] = Bounded(memory, len)
@@ -184,5 +173,5 @@ class Kept:
             sha256=hashlib.sha256(data).hexdigest(),
             size=len(data),
             stored_at=self._clock(),
-            verified=self._verified.value,
+            verified=Verification.SUMDB.value,
         )

@@ -107,7 +107,7 @@ class ChecksumLog:
         self._authority = authority
         self._reached = reached
         self._alarms = Alarms(ledger, self.name, clock)
-        self._kept = Kept(store, clock, memory=_FILE_MEMORY, verified=Verification.LOCAL)
+        self._kept = Kept(store, clock, memory=_FILE_MEMORY)
         self._tiles = LogTiles(self.name, book, self._kept, self._alarms, memory=tile_memory)
         verifier = new_verifier(self.verifier_key)
         parts = Parts(
@@ -115,7 +115,7 @@ class ChecksumLog:
         )
         self._sequencer = Sequencer(parts)
         self._entries: Bounded[ModuleVersion, LogEntry] = Bounded(_ENTRIES)
-        self._flights: dict[tuple[ModuleVersion, str], asyncio.Task[LogEntry]] = {}
+        self._flights: dict[tuple[ModuleVersion, str, str], asyncio.Task[LogEntry]] = {}
         self._waiting: list[tuple[ModuleVersion, bytes, asyncio.Future[LogEntry]]] = []
         self._runner: asyncio.Task[None] | None = None
 
@@ -142,8 +142,10 @@ class ChecksumLog:
         Raises Tampered where the version has a record of other sums (which stands), Invalid for sums that
         are none, Unavailable.
         """
-        text = record_text(version, sums)
         entry = await self._find(version)
+        return await self._record(version, record_text(version, sums), entry)
+
+    async def _record(self, version: ModuleVersion, text: bytes, entry: LogEntry | None = None) -> LogEntry:
         if entry is None:
             entry = await self._enter(version, text)
         self._same(entry, text)
@@ -226,7 +228,7 @@ class ChecksumLog:
 
     async def _joined(self, ctx: Context, version: ModuleVersion) -> LogEntry:
         """Ask the authority once for all who want the version with the same rights."""
-        key = (version, ctx.credential_scope)
+        key = (version, ctx.credential_scope, ctx.principal)
         flight = self._flights.get(key)
         if flight is None:
             flight = asyncio.create_task(self._ask(ctx.detached(), version))
@@ -237,7 +239,7 @@ class ChecksumLog:
             raise Unavailable("stopping", where=self.name, kind="stopping")
         return flight.result()
 
-    def _landed(self, key: tuple[ModuleVersion, str], flight: asyncio.Task[LogEntry]) -> None:
+    def _landed(self, key: tuple[ModuleVersion, str, str], flight: asyncio.Task[LogEntry]) -> None:
         del self._flights[key]
         if not flight.cancelled():
             flight.exception()  # whoever still waits hears of it
@@ -247,7 +249,7 @@ class ChecksumLog:
             sums = await self._authority.sums(ctx, version)
         except Unverified as error:
             raise Absent(error.what, where=error.where, next_step=error.next_step) from error
-        return await self.log(ctx, version, sums)
+        return await self._record(version, record_text(version, sums))
 
     async def _find(self, version: ModuleVersion) -> LogEntry | None:
         """The record of a version, if a head includes it or can."""
@@ -306,7 +308,11 @@ class ChecksumLog:
 
     async def _run_batch(self, batch: list[tuple[ModuleVersion, bytes, asyncio.Future[LogEntry]]]) -> None:
         try:
-            entries = await self._book.append(self.name, [(version, text) for version, text, _ in batch])
+            records = [(version, text) for version, text, _ in batch]
+            # Asked for together, both fit into one transaction of the ledger.
+            entries, _ = await asyncio.gather(
+                self._book.append(self.name, records), self._sequencer.take_early()
+            )
             self._reached("numbered")
             await self._sequencer.reach(max(entry.number for entry in entries) + 1)
         except Exception as error:  # noqa: BLE001  handed to everyone who waits

@@ -20,6 +20,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from modgate.checksumdb.turn import Turn
 from modgate.errors import Invalid, ModgateError, Tampered, Unavailable
 from modgate.gomod.module import escape_path, escape_version
 from modgate.model.logbook import LogHead
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from modgate.checksumdb.alarms import Alarms
     from modgate.checksumdb.kept import Kept
     from modgate.checksumdb.logtiles import LogTiles
-    from modgate.model.ledger import Lease, Ledger
+    from modgate.model.ledger import Ledger
     from modgate.model.logbook import LogBook, LogEntry
     from modgate.sumdb.note import Signer, Verifier
     from modgate.sumdb.tiles import Tile
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["Parts", "Sequencer"]
 
 _CHUNK = 8 * 256
+_HEALED = 1024
+"""At a start so many of the last records are looked at; with `_CHUNK` more than one step makes."""
 _POLL = 0.005
 _PATIENCE = 15.0
 _RESTORED = (
@@ -84,6 +87,7 @@ class Sequencer:
         self._edge: Edge = EMPTY_EDGE
         self._head: Head = EMPTY_HEAD
         self._started = False
+        self._turn = Turn(parts.ledger, f"sumlog {parts.name}", parts.holder, ttl=parts.lease)
         self._pruning: set[asyncio.Task[None]] = set()
 
     @property
@@ -105,25 +109,37 @@ class Sequencer:
         async with self._lock:
             await self._start()
             await self._follow()
-            deadline = asyncio.get_running_loop().time() + _PATIENCE
-            while self._head.tree.n < size:
-                lease = await self._take()
-                if lease is not None:
-                    try:
-                        await self._sequence()
-                    finally:
-                        await self._parts.ledger.release(lease)
-                    continue
-                if asyncio.get_running_loop().time() > deadline:
-                    raise Unavailable(
-                        "another process holds the log and does not go on",
-                        where=self._name,
-                        kind="overloaded",
-                        retry_after=self._parts.lease,
-                    )
-                await asyncio.sleep(_POLL)
-                await self._follow()
+            try:
+                await self._reach(size)
+            finally:
+                self._turn.idle()
             return self._head
+
+    async def _reach(self, size: int) -> None:
+        deadline = asyncio.get_running_loop().time() + _PATIENCE
+        while self._head.tree.n < size:
+            self._turn.busy()
+            if self._turn.held or await self._turn.take():
+                await self._sequence()
+                continue
+            if asyncio.get_running_loop().time() > deadline:
+                raise Unavailable(
+                    "another process holds the log and does not go on",
+                    where=self._name,
+                    kind="overloaded",
+                    retry_after=self._parts.lease,
+                )
+            await asyncio.sleep(_POLL)
+            await self._follow()
+
+    async def take_early(self) -> None:
+        """Take the lease, if it is free, for work that will soon be there. Raises Unavailable."""
+        self._turn.busy()
+        try:
+            if not self._turn.held:
+                await self._turn.take()
+        finally:
+            self._turn.idle()
 
     async def newest(self) -> Head:
         """The newest head that any process has signed. Raises Unavailable, Tampered."""
@@ -133,12 +149,9 @@ class Sequencer:
             return self._head
 
     async def close(self) -> None:
-        """Wait for what is being tidied."""
+        """Give the lease back, and wait for what is being tidied."""
+        await self._turn.give_back()
         await asyncio.gather(*self._pruning, return_exceptions=True)
-
-    async def _take(self) -> Lease | None:
-        parts = self._parts
-        return await parts.ledger.acquire(f"sumlog {self._name}", parts.holder, ttl=parts.lease)
 
     async def _start(self) -> None:
         if self._started:
@@ -163,9 +176,37 @@ class Sequencer:
                 f"the first {published.tree.n} records of the log book are not those that are published"
             )
         self._edge, self._head = edge, published
+        await self._heal()
         if signed.tree.n > published.tree.n:
             await self._grow(signed.tree.n, signed)
         self._started = True
+
+    async def _heal(self) -> None:
+        """Write again what a power cut took: the store need not flush what can be made anew."""
+        kept, size = self._parts.kept, self._edge.size
+        first = max(0, size - _HEALED) & ~0xFF
+        if first == size:
+            return
+        edge, _, files = await self._made(await self._parts.tiles.edge(first), size)
+        if edge != self._edge:
+            edge, _, files = await self._made(await self._parts.tiles.edge(first, stored=False), size)
+        if edge != self._edge:
+            # The book has rotted: its other records can still be answered, from tiles that are good.
+            what = f"{self._name}: the log book no longer holds the records that were signed"
+            self._parts.alarms.alert("sumdb-tampered", what)
+            return
+        found = await asyncio.gather(*(kept.read_dated(file) for file, _ in files))
+        for (file, data), there in zip(files, found, strict=True):
+            if there is not None and there[0] != data:
+                self._parts.alarms.alert("sumdb-bitrot", f"{file}: it is not what the log holds; made anew")
+                await kept.drop(file, "it is not what the log holds")
+            if there is None or there[0] != data:
+                await kept.write([(file, data)])
+        entries = await self._parts.book.records(self._name, first, size)
+        answers = [self._answer(entry, self._head) for entry in entries]
+        found = await asyncio.gather(*(kept.read_dated(file) for file, _ in answers))
+        missing = [each for each, there in zip(answers, found, strict=True) if there is None]
+        await kept.write_together(missing)
 
     async def _signed(self) -> Head:
         head = await self._parts.book.head(self._name)
@@ -193,8 +234,8 @@ class Sequencer:
         while edge.size < size:  # 2
             edge, full = await self._tiles(edge, size)
             finished += full
-            if signed is None:
-                await self._take()
+            if signed is None and edge.size < size:
+                await self._turn.take()
         parts.reached("tiled")
         if signed is None:  # 3
             note = sign_tree(edge.tree, parts.signer)
@@ -207,12 +248,18 @@ class Sequencer:
         await self._publish(signed)  # 4
         parts.reached("published")
         self._edge, self._head = edge, signed
-        parts.alarms.head(signed.tree)
+        self._turn.idle(lambda: parts.alarms.head(signed.tree))
         if finished:
             self._prune(finished)
 
     async def _tiles(self, edge: Edge, size: int) -> tuple[Edge, list[Tile]]:
-        """Write the tiles of the next records: the full ones, and at the end the unfinished ones."""
+        """Write the tiles of the next records."""
+        edge, full, files = await self._made(edge, size)
+        await self._parts.kept.write_together(files)
+        return edge, full
+
+    async def _made(self, edge: Edge, size: int) -> tuple[Edge, list[Tile], list[tuple[str, bytes]]]:
+        """The tiles of the next records as files: the full ones, and at the end the unfinished ones."""
         parts = self._parts
         first = edge.size & ~0xFF
         stop = min(size, first + _CHUNK)
@@ -231,8 +278,7 @@ class Sequencer:
                 start = (tile.n << tile.h) - first
                 data = data_tile(tile, texts[start : start + tile.w])
                 files.append((f"{self._name}/{tile.path()}", data))
-        await parts.kept.write_together(files)
-        return growth.edge, [tile for tile, _ in growth.full]
+        return growth.edge, [tile for tile, _ in growth.full], files
 
     async def _lookups(self, start: int, stop: int, head: Head) -> None:
         """Write the answers to lookups, so that the folder is complete without this server."""

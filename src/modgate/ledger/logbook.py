@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import bindparam, func, insert, select, tuple_
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from modgate.errors import Unavailable
@@ -20,7 +20,7 @@ from modgate.model.logbook import LogEntry, LogHead
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Connection
 
     from modgate.ledger.sqlite import SqliteLedger
 
@@ -29,6 +29,28 @@ __all__ = ["MemoryLogBook", "SqliteLogBook"]
 _RECORD = schema.log_record.c
 _HEAD = schema.log_head.c
 _ENTRY = (_RECORD.number, _RECORD.path, _RECORD.version, _RECORD.text)
+
+# Statements that are built once: building one costs more than running it.
+_OF_LOG = _RECORD.log == bindparam("of_log")
+_FIND = select(*_ENTRY).where(
+    _OF_LOG, _RECORD.path == bindparam("of_path"), _RECORD.version == bindparam("of_version")
+)
+_FIND_ALL = select(*_ENTRY).where(
+    _OF_LOG, tuple_(_RECORD.path, _RECORD.version).in_(bindparam("of_versions", expanding=True))
+)
+_BETWEEN = (
+    select(*_ENTRY)
+    .where(_OF_LOG, _RECORD.number >= bindparam("first"), _RECORD.number < bindparam("stop"))
+    .order_by(_RECORD.number)
+)
+_LAST = select(func.max(_RECORD.number)).where(_OF_LOG)
+_ADD = insert(schema.log_record)
+_ADD_HEAD = sqlite_insert(schema.log_head).on_conflict_do_nothing()
+_OF_HEADS = select(_HEAD.size, _HEAD.note).where(_HEAD.log == bindparam("of_log"))
+_HEAD_OF = _OF_HEADS.where(_HEAD.size == bindparam("of_size"))
+_NEWEST = _OF_HEADS.order_by(_HEAD.size.desc()).limit(1)
+
+_AT_ONCE = 400  # older SQLite takes 999 parameters
 
 
 class SqliteLogBook:
@@ -41,54 +63,53 @@ class SqliteLogBook:
         """Number the records after the last one, durably and in one step, in their order."""
 
         def number(connection: Connection) -> list[LogEntry]:
-            size = _size(connection, log)
-            entries: list[LogEntry] = []
+            wanted = list(dict.fromkeys((version.path, version.version) for version, _ in records))
+            known: dict[ModuleVersion, LogEntry] = {}
+            for some in (wanted[i : i + _AT_ONCE] for i in range(0, len(wanted), _AT_ONCE)):
+                rows = connection.execute(_FIND_ALL, {"of_log": log, "of_versions": some})
+                known |= {entry.version: entry for entry in (_entry(*row) for row in rows)}
+            size = _after(connection.execute(_LAST, {"of_log": log}).scalar_one())
+            new: list[LogEntry] = []
             for version, text in records:
-                entry = _find(connection, log, version)
-                if entry is None:
-                    entry = LogEntry(size, version, text)
-                    size += 1
-                    row = {"log": log, "number": entry.number, "text": text}
-                    row |= {"path": version.path, "version": version.version}
-                    connection.execute(insert(schema.log_record), row)
-                entries.append(entry)
-            return entries
+                if version not in known:
+                    known[version] = LogEntry(size + len(new), version, text)
+                    new.append(known[version])
+            if new:
+                connection.execute(_ADD, [_row(log, entry) for entry in new])
+            return [known[version] for version, _ in records]
 
         return await self._ledger.transact(number) if records else []
 
     async def find(self, log: str, version: ModuleVersion) -> LogEntry | None:
         """The record of a version."""
-        rows = await self._ledger.query(_of_version(log, version))
+        values = {"of_log": log, "of_path": version.path, "of_version": version.version}
+        rows = await self._ledger.query(_FIND, values)
         return _entry(*rows[0]) if rows else None
 
     async def records(self, log: str, start: int, stop: int) -> list[LogEntry]:
         """The records `start:stop` in order, as far as there are."""
-        where = (_RECORD.log == log) & (_RECORD.number >= start) & (_RECORD.number < stop)
-        rows = await self._ledger.query(select(*_ENTRY).where(where).order_by(_RECORD.number))
+        rows = await self._ledger.query(_BETWEEN, {"of_log": log, "first": start, "stop": stop})
         return [_entry(*row) for row in rows]
 
     async def size(self, log: str) -> int:
         """How many records there are."""
-        rows = await self._ledger.query(select(func.max(_RECORD.number)).where(_RECORD.log == log))
-        return _after(rows[0][0])
+        return _after((await self._ledger.query(_LAST, {"of_log": log}))[0][0])
 
     async def set_head(self, log: str, head: LogHead) -> LogHead:
         """Keep a signed head; the first one of a size stands and is returned."""
 
         def keep(connection: Connection) -> LogHead:
-            if head.size > _size(connection, log):
+            if head.size > _after(connection.execute(_LAST, {"of_log": log}).scalar_one()):
                 raise Unavailable(f"the log {log} has no {head.size} records to sign", where="the log book")
-            values = {"log": log, "size": head.size, "note": head.note}
-            connection.execute(sqlite_insert(schema.log_head).values(values).on_conflict_do_nothing())
-            standing = select(_HEAD.size, _HEAD.note).where(_HEAD.log == log, _HEAD.size == head.size)
-            return LogHead(*tuple(connection.execute(standing).one()))
+            connection.execute(_ADD_HEAD, {"log": log, "size": head.size, "note": head.note})
+            found = connection.execute(_HEAD_OF, {"of_log": log, "of_size": head.size}).one()
+            return LogHead(*tuple(found))
 
         return await self._ledger.transact(keep)
 
     async def head(self, log: str) -> LogHead | None:
         """The head of the largest size."""
-        query = select(_HEAD.size, _HEAD.note).where(_HEAD.log == log).order_by(_HEAD.size.desc()).limit(1)
-        rows = await self._ledger.query(query)
+        rows = await self._ledger.query(_NEWEST, {"of_log": log})
         return LogHead(*tuple(rows[0])) if rows else None
 
 
@@ -136,26 +157,19 @@ class MemoryLogBook:
         return heads[max(heads)] if heads else None
 
 
-def _size(connection: Connection, log: str) -> int:
-    return _after(
-        connection.execute(select(func.max(_RECORD.number)).where(_RECORD.log == log)).scalar_one_or_none()
-    )
-
-
 def _after(last: int | None) -> int:
     return 0 if last is None else last + 1
 
 
-def _of_version(log: str, version: ModuleVersion) -> Select[int, str, str, bytes]:
-    return select(*_ENTRY).where(
-        _RECORD.log == log, _RECORD.path == version.path, _RECORD.version == version.version
-    )
-
-
-def _find(connection: Connection, log: str, version: ModuleVersion) -> LogEntry | None:
-    row = connection.execute(_of_version(log, version)).first()
-    return None if row is None else _entry(*row)
-
-
 def _entry(number: int, path: str, version: str, text: bytes) -> LogEntry:
     return LogEntry(number, ModuleVersion(ModulePath(path), Version(version)), text)
+
+
+def _row(log: str, entry: LogEntry) -> dict[str, object]:
+    return {
+        "log": log,
+        "number": entry.number,
+        "path": entry.version.path,
+        "version": entry.version.version,
+        "text": entry.text,
+    }

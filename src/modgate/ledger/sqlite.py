@@ -26,7 +26,7 @@ from modgate.ledger.leases import grant, holds
 from modgate.model import Alert, Lease, TreeHead, VerificationRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine, Row
@@ -183,9 +183,9 @@ class SqliteLedger:
         """Run a step inside a transaction that writes, with what else waits; durable when it returns."""
         return await self._write(step)
 
-    async def query(self, query: Any) -> Sequence[Row[*tuple[Any, ...]]]:
-        """The rows of a query."""
-        return await self._read(query)
+    async def query(self, query: Any, values: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
+        """The rows of a query with these values for its parameters."""
+        return await self._read(query, values)
 
     async def ready(self) -> None:
         """Raises Unavailable when a write would fail now."""
@@ -267,12 +267,14 @@ class SqliteLedger:
         self._check_open()
         return await self._writes.write(item)
 
-    async def _read(self, query: Any) -> Sequence[Row[*tuple[Any, ...]]]:
+    async def _read(
+        self, query: Any, values: Mapping[str, object] | None = None
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
         self._check_open()
 
         def read() -> Sequence[Row[*tuple[Any, ...]]]:
             with self._engine.connect() as connection:
-                return connection.execute(query).all()
+                return connection.execute(query, values).all()
 
         return await self._run(self._readers, read)
 
