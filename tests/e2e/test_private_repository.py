@@ -7,6 +7,7 @@ token or key, and its own checksum log proves to go what go.sum says.
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import threading
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 from modgate.sumdb.note import generate_key
 from tests.support.certificates import certificate
@@ -29,6 +32,7 @@ from tests.support.modules import World
 from tests.support.sshd import SshServer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -187,6 +191,56 @@ def test_a_private_module_over_ssh_is_built_and_proved_by_the_gates_own_log(corp
     )
     build_is_proved(corp, gate)
     assert set(server.commands) == {"git-upload-pack '/team/lib.git'"}
+
+
+@pytest.mark.parametrize("kind", ["variable", "deploy", "helper", "netrc", "app"])
+def test_every_kind_of_credential_opens_the_repository(corp: Corp, kind: str) -> None:
+    names = {"deploy": "gitlab+deploy-token-7", "netrc": "me", "helper": "me", "app": "x-access-token"}
+    name = names.get(kind, "git")
+    server = corp.server(**{name: TOKEN})
+    home = corp.folder / "home"
+    home.mkdir()
+    environment = {"HOME": str(home)}
+    entry: dict[str, Any] = {"host": server.netloc}
+    if kind == "variable":
+        environment["CORP_TOKEN"] = TOKEN
+        entry["token_env"] = "CORP_TOKEN"
+    elif kind == "deploy":
+        entry |= {"kind": "gitlab-deploy-token", "username": name, "token_file": str(corp.token)}
+    elif kind == "helper":
+        _secret(home / ".git-credentials", f"https://me:{TOKEN}@{server.netloc.replace(':', '%3a')}\n")
+        entry |= {"kind": "git-helper", "helper": "store"}
+    elif kind == "netrc":
+        _secret(home / ".netrc", f"machine 127.0.0.1 login me password {TOKEN}\n")
+        environment["NETRC"] = ""
+    else:
+        key = RSAKey.generate_key(2048)
+        pem = _secret(corp.folder / "app.pem", key.as_pem(private=True).decode())
+        server.answer = github(key)
+        entry |= {"kind": "github-app", "app_id": "1", "installation_id": "2", "key_file": str(pem)}
+        entry["api"] = f"{server.url}/api/v3"
+    entries = [] if kind == "netrc" else [entry]
+    gate = corp.gate(server.url + "/team/lib.git", *entries, environment=environment)
+    reply = gate.ask(f"/{MODULE}/@v/v1.0.0.zip")
+    assert reply.status == 200, reply.body
+    told = {seen.credentials for seen in server.requests if seen.authorization.startswith("Basic")}
+    assert told == {(name, TOKEN)}
+    assert nothing_holds(TOKEN, corp, gate)
+
+
+def github(key: RSAKey) -> Callable[[Seen], Answer | None]:
+    """The API that gives the token to whoever signs with the key."""
+
+    def answer(seen: Seen) -> Answer | None:
+        if seen.path != "/api/v3/app/installations/2/access_tokens":
+            return None
+        scheme, _, statement = seen.authorization.partition(" ")
+        assert (seen.method, scheme) == ("POST", "Bearer")
+        assert jwt.decode(statement, key, algorithms=["RS256"]).claims["iss"] == "1"
+        body = json.dumps({"token": TOKEN, "expires_at": "2100-01-01T00:00:00Z"}).encode()
+        return Answer(201, {"Content-Type": "application/json"}, body)
+
+    return answer
 
 
 def test_an_ssh_host_with_another_key_than_the_known_one_is_refused_with_a_clear_text(corp: Corp) -> None:

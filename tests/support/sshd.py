@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import pwd
 import shlex
 import shutil
 import socket
@@ -52,6 +51,8 @@ def sshd_program() -> str:
     found = shutil.which("sshd", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin")))
     if found is None or shutil.which("ssh-keygen") is None or shutil.which("ssh") is None:
         pytest.skip("no OpenSSH server here: install openssh-server and openssh-client")
+    import pwd  # noqa: PLC0415  not on every system
+
     try:
         shell = pwd.getpwuid(os.getuid()).pw_shell
     except KeyError:

@@ -249,3 +249,4 @@ def test_the_usual_addresses_of_the_api() -> None:
     assert api_address("github.com") == "https://api.github.com"
     assert api_address("octo.ghe.com") == "https://api.octo.ghe.com"
     assert api_address("github.corp.example") == "https://github.corp.example/api/v3"
+    assert api_address("github.corp.example", 8443) == "https://github.corp.example:8443/api/v3"

@@ -51,13 +51,15 @@ _SKEW = 30.0
 _MAX_BODY = 64 << 10
 
 
-def api_address(host: str) -> str:
+def api_address(host: str, port: int | None = None) -> str:
     """Where a host has its API when the operator does not say: github.com, its data-residency domains,
     or a GitHub Enterprise Server.
     """
     if host == "github.com":
         return "https://api.github.com"
-    return f"https://api.{host}" if host.endswith(".ghe.com") else f"https://{host}/api/v3"
+    if host.endswith(".ghe.com"):
+        return f"https://api.{host}"
+    return f"https://{host if port is None else f'{host}:{port}'}/api/v3"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ import signal
 from typing import TYPE_CHECKING
 
 from modgate.errors import Invalid, Unavailable
-from modgate.gomod.texts import shown
 from modgate.model.credentials import Credential, Secret
 
 if TYPE_CHECKING:
@@ -54,8 +53,9 @@ def helper_command(helper: str, git: str = "git") -> list[str]:
         return words
     if words and _NAME.match(words[0]):
         return [git, f"credential-{words[0]}", *words[1:]]
+    # It is not shown: a snippet of shell may hold a password.
     raise Invalid(
-        f"{shown(helper)} is no git credential helper",
+        "the helper of an entry of [[credentials]] is neither a name nor an absolute path",
         next_step="Name one (store, cache, libsecret, osxkeychain, manager) or an absolute path; "
         "snippets of shell (!…) are not run.",
     )

@@ -181,7 +181,7 @@ class HostCredentials:
         raise Invalid(f"the credential for {entry.host} needs token_env or token_file")
 
     def _app(self, entry: Entry) -> GitHubApp:
-        api = entry.api or api_address(entry.place[0])
+        api = entry.api or api_address(*entry.place)
         if not api.startswith("https://") or "@" in api:
             raise Invalid(
                 f"the API address of the GitHub App for {entry.host} is no plain https:// address",
