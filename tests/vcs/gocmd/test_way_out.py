@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modgate.errors import Absent, Unavailable
+from modgate.errors import Unavailable
 from modgate.gomod.protocol import Kind
 from modgate.model.credentials import Credential, Secret, SshAccess
 from tests.support.certificates import certificate
@@ -109,6 +109,7 @@ async def test_mercurial_over_https_with_a_password(tmp_path: Path, hg_port: int
 
 
 @needs_hg
+@pytest.mark.long
 async def test_a_certificate_of_nobody_is_broken(tmp_path: Path, hg_port: int) -> None:
     async with behind_a_password(tmp_path / "tls", hg_port) as (port, heard):
         async with a_world(tmp_path, {"localhost:443": port}, insecure="") as world:
@@ -152,11 +153,3 @@ async def test_a_password_cannot_write_settings(tmp_path: Path, password: str) -
         with pytest.raises(Unavailable, match="characters") as caught:
             await world.list("code.test/m")
         assert "lines" not in str(caught.value)
-
-
-@needs_hg
-async def test_absence_behind_a_password_is_proved_by_the_host(tmp_path: Path) -> None:
-    async with answering(status("410 Gone")) as (port, _), a_world(tmp_path, {"hg.test": port}) as world:
-        world.put("code.test/hello", "hg", "http://hg.test/hello")
-        with pytest.raises(Absent, match="no such repository"):
-            await world.list("code.test/hello")

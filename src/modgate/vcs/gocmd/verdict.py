@@ -41,12 +41,13 @@ _NO_REPOSITORY = re.compile(
 _PROOFS = re.compile(
     r"""(?x)
     \b(?: unknown[ ]revision | no[ ]matching[ ]versions[ ]for[ ]query | no[ ]commits
-        | invalid[ ]pseudo-version | go\.mod[ ]has[ ](?:post-v\d|non-)
+        | invalid[ ]pseudo-version | go\.mod[ ](?:has[ ](?:post-v\d|non-)|is[ ]missing[ ]module[ ]path)
         | missing[ ].*go\.mod\b.*\bat[ ]revision )\b
     | \binvalid[ ]version:[ ].*(?: \+incompatible | \b(?: does[ ]not[ ]match | must[ ]match[ ]major[ ]version
         | go\.mod[ ]has | missing\b.*\bgo\.mod | not[ ]canonical | disallowed )\b )
     """
 )
+_TOO_NEW = re.compile(r"\brequires go >= \S+ \(running go")
 _REFUSED = re.compile(
     r"\bHTTP Error (?:401|403)\b|authorization (?:failed|required)|server says: (?:401|403)"
 )
@@ -108,4 +109,6 @@ def spoken(text: str) -> list[str]:
 def _step(text: str) -> str:
     if _REFUSED.search(text):
         return "The host wants other credentials: see [[credentials]] (Mercurial over https only)."
+    if _TOO_NEW.search(text):
+        return "Install a newer Go on the gate's machine; vcs.go names the program."
     return ""
