@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from modgate.sumdb.note import generate_key
 from tests.server.running import head_of, read_all
 from tests.source.publishing import PATH, tree, version, zipped
 from tests.support.gate import Gate, GoClient
@@ -30,11 +31,11 @@ TOKEN = "the-token-of-the-ci"
 HOST = "corp.example"
 
 
-def gate_in(folder: Path, *, store: Path | None = None, **publish: Any) -> Gate:
+def gate_in(folder: Path, *, store: Path | None = None, **more: Mapping[str, Any]) -> Gate:
     (folder / "tokens").parent.mkdir(parents=True, exist_ok=True)
     (folder / "tokens").write_text(f"ci {TOKEN}\n", encoding="utf-8")
-    settings = {"enabled": True, "match": [HOST], "token_file": str(folder / "tokens"), **publish}
-    return Gate(folder / "gate", upstream="off", store=store, config={"publish": settings})
+    settings = {"enabled": True, "match": [HOST], "token_file": str(folder / "tokens")}
+    return Gate(folder / "gate", upstream="off", store=store, config={"publish": settings, **more})
 
 
 @pytest.fixture
@@ -194,6 +195,23 @@ def test_go_sees_a_version_the_moment_it_is_published(gate: Gate, tmp_path: Path
         published(gate, work, text)
         for query in ("latest", "v1", "v1.0"):
             assert client.run("list", "-m", f"{PATH}@{query}").stdout.split() == [PATH, text]
+
+
+@pytest.mark.go
+def test_go_verifies_a_published_module_with_the_gates_own_log(tmp_path: Path, go_command: str) -> None:
+    key, verifier = generate_key("sum.corp.example", b"p" * 32)
+    (tmp_path / "log.key").write_text(f"{key}\n", encoding="utf-8")
+    (tmp_path / "log.key").chmod(0o600)
+    work = plant(tmp_path / "work", tree())
+    with gate_in(tmp_path, checksum_log={"key_file": str(tmp_path / "log.key")}) as gate:
+        sums = published(gate, work, "v1.0.0")
+        record = gate.ask(f"/sumdb/sum.corp.example/lookup/{PATH}@v1.0.0")
+        assert sums["h1"] in record.text
+        assert gate.ask(f"/{PATH}/@v/v1.0.0.zip").headers["modgate-verified"] == "log"
+        client = GoClient(go_command, tmp_path / "client", gate.url, sumdb=verifier)
+        client.module({PATH: "v1.0.0"})
+        client.run("mod", "download", PATH)
+        assert any(line.startswith(f"{PATH} v1.0.0 {sums['h1']}") for line in client.sums())
 
 
 def test_the_command_tells_a_conflict_and_a_wrong_token(gate: Gate, tmp_path: Path) -> None:
