@@ -20,7 +20,7 @@ from modgate.gomod.proxylist import EntryKind, parse_proxy_list
 from modgate.ledger.memory import MemoryLedger
 from modgate.model.context import Context
 from modgate.storage.disk import DiskStore
-from modgate.sumdb.note import generate_key, new_signer
+from modgate.sumdb.note import generate_key
 from modgate.sumdb.spec import check_name
 from modgate.transport.file import FileUpstream
 from modgate.wiring.client import local_host, upstream
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from modgate.model import Upstream
     from modgate.sumdb.spec import Spec
 
-__all__ = ["LogReader", "SeenHeads", "copy", "log_reader", "make_key", "read_key"]
+__all__ = ["LogReader", "SeenHeads", "copy", "log_reader", "make_key"]
 
 _AT_ONCE = 16
 _ASK = Context()
@@ -63,25 +63,6 @@ def make_key(name: str, out: Path | None) -> tuple[str, str]:
         except OSError as error:
             raise Unavailable(f"cannot be written: {error.strerror}", where=str(out)) from error
     return key, verifier_key
-
-
-def read_key(file: Path) -> str:
-    """The private key in a file, as `modgate sumdb keygen` writes it. Raises Unavailable, Invalid."""
-    try:
-        text = file.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise Unavailable(f"the key of the checksum log cannot be read: {why}", where=str(file)) from error
-    try:
-        new_signer(text)
-    except Invalid as error:
-        # The text itself may be a secret that is only cut short: it is not shown.
-        raise Invalid(
-            f"not the private key of a checksum log: {error.what}",
-            where=str(file),
-            next_step="Make one: modgate sumdb keygen NAME --out FILE.",
-        ) from None
-    return text
 
 
 class SeenHeads:
