@@ -87,6 +87,7 @@ async def test_what_is_not_there_is_absent(tmp_path: Path, hg_port: int) -> None
             await world.list("code.test/none")
 
 
+@pytest.mark.long
 async def test_an_outage_is_never_absence_though_a_clone_is_kept(tmp_path: Path, hg_folder: Path) -> None:
     async with a_world(tmp_path, {"hg.test": 1}) as world:
         world.put("code.test/hello", "hg", HELLO_URL)

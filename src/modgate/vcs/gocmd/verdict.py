@@ -29,12 +29,15 @@ _WIDTH = 200
 _UNKNOWN = re.compile(r"\bunknown revision ([\w.~+-]+)")
 # The commands that reach out, as they stand in go's text when they fail.
 _FETCH = re.compile(
-    r"\b(?:hg (?:pull|init)|fossil (?:pull|clone)|bzr (?:branch|pull)|svn \w+) .*in \S+:? ?exit status"
+    r"\b(?:hg (?:pull|init)|fossil (?:pull|clone)|bzr (?:branch|pull)|svn \w+) .*in \S+: "
+    r"(?:exit status|signal: )"
 )
 # Why a fetch fails through no fault of the clone.
 _NETWORK = re.compile(
     r"HTTP Error|abort: error:|\burlopen\b|authorization|timed out|[Cc]onnection|[Cc]ertificate|SSL|proxy"
 )
+# Any program's failure: what follows are its words, or a server's, and no finding of go's.
+_PROGRAM = re.compile(r"\bin \S+: (?:exit status|signal: )|\bexec: ")
 _NO_REPOSITORY = re.compile(
     r"HTTP Error (?:404|410)\b|server says: (?:404|410)\b|\bE160013\b|404 Not Found|410 Gone"
 )
@@ -85,7 +88,7 @@ def judge(text: str, *, where: str, refusals: Sequence[str] = ()) -> ModgateErro
         if _NO_REPOSITORY.search(flat):
             return Absent(f"the host says that there is no such repository: {said}", where=where)
         return Unavailable(f"its repository could not be fetched: {said}", where=where, next_step=_step(flat))
-    if _PROOFS.search(flat):
+    if _PROOFS.search(flat) and not _PROGRAM.search(flat):
         return Absent(said, where=where)
     return Unavailable(
         f"the go command failed: {said}", where=where, next_step=_step(flat), kind="bad-answer"
