@@ -69,7 +69,15 @@ class World:
         """A repository of the server, as a fresh process would have it."""
         return self.at(f"{self.server.url}/{name}", **changes)
 
-    def at(self, url: str, *, local: bool = False, internal: bool = True, **changes: Any) -> GitRepository:
+    def at(
+        self,
+        url: str,
+        *,
+        local: bool = False,
+        internal: bool = True,
+        also: frozenset[str] = frozenset(),
+        **changes: Any,
+    ) -> GitRepository:
         made = GitRepository(
             url,
             self.mirrors,
@@ -80,7 +88,7 @@ class World:
             counted=self.fetched.append,
             insecure=True,
             local=local,
-            internal=frozenset({self.server.netloc}) if internal else frozenset(),
+            internal=frozenset({self.server.netloc} if internal else ()) | also,
         )
         self.opened.append(made)
         return made

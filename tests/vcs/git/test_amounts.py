@@ -56,6 +56,7 @@ async def test_history_comes_once_without_files_and_then_only_what_is_new(world:
     repo.commit({"go.mod": "module example.com/long // new\n"})
     repo.commit({"go.mod": "module example.com/long // newer\n"})
     repo.save()
+    world.clock.now += 2
     await repository.stat(CTX, repo.git("rev-parse", "HEAD~1")[:12])
     assert world.server.sent < 8_000
 

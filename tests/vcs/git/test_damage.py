@@ -71,7 +71,7 @@ async def test_after_a_kill_at_any_moment_the_mirror_works(world: World, big: Gi
         assert (await repository.stat(CTX, f"v1.0.{number}")).tags == (f"v1.0.{number}",)
         assert b"example.com/long" in await repository.read_file(CTX, f"v1.0.{number}", "go.mod", limit=999)
     assert (await repository.stat(CTX, old[:12])).name == old
-    assert repository._mended_at is None
+    assert repository._mended.mended_at is None
     left = [
         path
         for path in folder_of(repository).rglob("*")
@@ -138,7 +138,7 @@ async def test_bytes_that_rot_in_use_are_noticed_and_fetched_again(world: World,
         pack.write_bytes(pack.read_bytes()[: pack.stat().st_size // 2])
     async with repository.files(CTX, "v1.0.0", "", limit=1 << 24) as entries:
         assert len(entries) > 10
-    assert repository._mended_at is not None
+    assert repository._mended.mended_at is not None
 
 
 async def test_a_repository_beyond_the_quota_is_refused_and_leaves_nothing(world: World) -> None:
@@ -152,6 +152,16 @@ async def test_a_repository_beyond_the_quota_is_refused_and_leaves_nothing(world
     assert "vcs.max_repository" in caught.value.next_step
     assert sum(path.stat().st_size for path in folder_of(repository).rglob("*") if path.is_file()) < 100_000
     assert (await world.repository("fat.git").stat(CTX, "v1.0.0")).version == "v1.0.0"
+
+
+async def test_a_local_repository_beyond_the_quota_is_refused(world: World) -> None:
+    repo = GitRepo(world.root / "fat.git")
+    repo.commit({"go.mod": "module m\n", "fat": NOISE}, tags=["v1.0.0"])
+    repo.save()
+    repository = world.at(str(repo.folder), local=True, max_repository=100_000)
+    with pytest.raises(Unavailable, match="more than 100000 bytes"):
+        await repository.stat(CTX, "v1.0.0")
+    assert repository._fetching.mirror.size() < 100_000
 
 
 async def test_an_endless_server_is_cut_off(world: World) -> None:

@@ -68,6 +68,7 @@ class Fetching:
         self._remote = remote
         self._program = program
         self._settings = settings
+        self.address = remote.address.shown
         self._kept: set[str] | None = None
         self._history_of: str | None = None
         self.generation = 0
@@ -91,7 +92,7 @@ class Fetching:
         if b"packet:" not in packets:
             raise Unavailable(
                 "the host answered with something that is not git's protocol, perhaps a login page",
-                where=self._remote.address.shown,
+                where=self.address,
                 next_step="open the address in a browser; if the repository is private, set a credential",
                 kind="bad-answer",
             )
@@ -117,7 +118,7 @@ class Fetching:
                 raise
             raise Unavailable(
                 f"git took longer than {self._settings.timeout:g} s over its own mirror and was ended",
-                where=self._remote.address.shown,
+                where=self.address,
                 next_step="try again; vcs.timeout is the limit",
                 kind="timeout",
             ) from limit
@@ -247,7 +248,9 @@ class Fetching:
         arguments = [*_FETCH, *options, "--end-of-options", "origin", *refspecs]
         done = await self._remote.run(arguments, git_dir=repository, watch=fine, keep=lock)
         if not isinstance(done, Failure):
-            return None
+            if await fine():
+                return None
+            done = Failure(self._remote.address, "", bound="size", quota=self._settings.max_repository)
         if done.bound == "size":
             await asyncio.to_thread(self.mirror.drop, repository)
             self._forget()

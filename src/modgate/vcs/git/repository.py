@@ -14,19 +14,20 @@ a revision. What was proved absent is remembered for `absent_ttl`, so that repea
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from modgate.errors import Absent, Invalid, Unavailable
-from modgate.gomod import semver
 from modgate.gomod.texts import shown
 from modgate.vcs.git.addresses import parse_address
+from modgate.vcs.git.checks import check_path, check_revision, highest
 from modgate.vcs.git.errors import Damaged
-from modgate.vcs.git.fetching import Fetching, Moved
+from modgate.vcs.git.fetching import Fetching
 from modgate.vcs.git.joined import Joined
+from modgate.vcs.git.listing import Listing, not_here
+from modgate.vcs.git.mending import Mending
 from modgate.vcs.git.mirror import Mirror
 from modgate.vcs.git.program import GitProgram
 from modgate.vcs.git.refs import Found, Refs, is_hash_prefix
@@ -35,7 +36,7 @@ from modgate.vcs.git.tree import open_tree, read_blob
 from modgate.vcs.repository import Revision, Tags
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from modgate.gomod.modzip import FileEntry
@@ -49,10 +50,6 @@ __all__ = ["GitRepository"]
 T = TypeVar("T")
 
 _REMEMBERED = 4096
-_LOOK_AGAIN = 1.0
-"""Seconds within which an unknown revision does not make the refs be listed again."""
-_MEND_AGAIN = 600.0
-"""Seconds within which a mirror is thrown away once at most."""
 
 
 class GitRepository:
@@ -101,18 +98,15 @@ class GitRepository:
         )
         self._fetching = Fetching(Mirror(mirrors, address.url), remote, program, settings)
         self._joined = Joined()
-        self._refs: Refs | None = None
-        self._refs_at = 0.0
-        self._gone: tuple[float, Absent] | None = None
+        self._listing = Listing(self._fetching, self._joined, settings, clock)
+        self._mended = Mending(self._fetching, self._listing, self._joined, clock)
         self._unknown: OrderedDict[str, float] = OrderedDict()
         self._times: OrderedDict[str, datetime] = OrderedDict()
-        self._mended_at: float | None = None
-        self._users = 0
 
     @property
     def busy(self) -> bool:
         """Whether anybody uses it now."""
-        return self._users > 0 or self._joined.busy
+        return self._mended.users > 0 or self._joined.busy
 
     async def close(self) -> None:
         """Stop what runs for it."""
@@ -120,7 +114,7 @@ class GitRepository:
 
     async def tags(self, ctx: Context, prefix: str) -> Tags:
         """The tags whose names begin with the prefix."""
-        refs = await self._listed(ctx)
+        refs = await self._listing.current(ctx)
         origin = {
             "VCS": "git",
             "URL": self.url,
@@ -131,14 +125,14 @@ class GitRepository:
 
     async def latest(self, ctx: Context) -> Revision:
         """The newest commit of the default branch."""
-        refs = await self._listed(ctx)
+        refs = await self._listing.current(ctx)
         if not refs.head:
             raise Absent("the repository has no commits", where=self.url)
         return await self._mended(ctx, lambda: self._revision(ctx, refs, Found("HEAD", refs.head), ""))
 
     async def stat(self, ctx: Context, revision: str) -> Revision:
         """What a revision is."""
-        _check(revision)
+        check_revision(revision)
         if revision == "latest":
             return await self.latest(ctx)
         return await self._mended(ctx, lambda: self._stat(ctx, revision))
@@ -150,9 +144,8 @@ class GitRepository:
             place, commit = await self._placed(ctx, revision)
             return await read_blob(self._fetching, place, commit, path, limit)
 
-        _check(revision)
-        if not path or path.startswith("/") or any(ord(char) < 0x20 for char in path):
-            raise Invalid(f"{shown(path)} is no path of a file", where=self.url)
+        check_revision(revision)
+        check_path(path)
         return await self._mended(ctx, work)
 
     async def recent_tag(
@@ -162,12 +155,12 @@ class GitRepository:
 
         async def work() -> str:
             info = await self._stat(ctx, revision)
-            refs = await self._listed(ctx)
+            refs = await self._listing.current(ctx)
             candidates = [tag.name for tag in refs.tags(prefix) if allowed(tag.name)]
-            highest = _highest(candidates, prefix)
+            best = highest(candidates, prefix)
             # Nothing to find, or it is found without history.
-            if not highest or highest in info.tags:
-                return highest
+            if not best or best in info.tags:
+                return best
             await self._history(ctx, refs)
             ran = await self._fetching.local(
                 self._fetching.mirror.history,
@@ -177,9 +170,9 @@ class GitRepository:
                 "refs/tags/",
             )
             merged = set(ran.output.decode("utf-8", "surrogateescape").splitlines())
-            return _highest([tag for tag in candidates if tag in merged], prefix)
+            return highest([tag for tag in candidates if tag in merged], prefix)
 
-        _check(revision)
+        check_revision(revision)
         return await self._mended(ctx, work)
 
     async def descends_from(self, ctx: Context, revision: str, tag: str) -> bool:
@@ -187,7 +180,7 @@ class GitRepository:
 
         async def work() -> bool:
             info = await self._stat(ctx, revision)
-            refs = await self._listed(ctx)
+            refs = await self._listing.current(ctx)
             tagged = refs.hashes.get(f"refs/tags/{tag}")
             if tagged is None:
                 return False
@@ -203,7 +196,7 @@ class GitRepository:
             )
             return ran.status == 0
 
-        _check(revision)
+        check_revision(revision)
         return await self._mended(ctx, work)
 
     @asynccontextmanager
@@ -211,10 +204,10 @@ class GitRepository:
         self, ctx: Context, revision: str, folder: str, *, limit: int
     ) -> AsyncIterator[list[FileEntry]]:
         """The tree of a revision below `folder`."""
-        _check(revision)
+        check_revision(revision)
         folder = folder.strip("/")
-        if any(ord(char) < 0x20 for char in folder):
-            raise Invalid(f"{shown(folder)} is no path of a folder", where=self.url)
+        if folder:
+            check_path(folder)
 
         async def work() -> tuple[_Opened, list[FileEntry]]:
             place, commit = await self._placed(ctx, revision)
@@ -222,17 +215,17 @@ class GitRepository:
             return opened, await opened.__aenter__()
 
         opened, entries = await self._mended(ctx, work)
-        self._users += 1
+        self._mended.users += 1
         try:
             yield entries
         finally:
-            self._users -= 1
+            self._mended.users -= 1
             await opened.__aexit__(None, None, None)
 
     # How a revision is found.
 
     async def _stat(self, ctx: Context, revision: str) -> Revision:
-        refs, failure = await self._refs_or_known(ctx)
+        refs, failure = await self._listing.current_or_known(ctx)
         found = refs.resolve(revision)
         if found is None and is_hash_prefix(revision):
             known = await self._known(revision)
@@ -258,11 +251,10 @@ class GitRepository:
         )
         if not ctx.fetch or self._unknown.get(revision, now) > now:
             raise unknown
-        if now - self._refs_at > _LOOK_AGAIN:
-            refs = await self._joined("refs", self._list)
-            found = refs.resolve(revision)
-            if found is not None:
-                return refs, found
+        refs = await self._listing.after_unknown(refs)
+        found = refs.resolve(revision)
+        if found is not None:
+            return refs, found
         if is_hash_prefix(revision):
             await self._history(ctx, refs)
             known = await self._known(revision)
@@ -321,7 +313,7 @@ class GitRepository:
 
     async def _placed(self, ctx: Context, revision: str) -> tuple[Path, str]:
         """Where the files of a revision are, and its commit."""
-        refs, _ = await self._refs_or_known(ctx)
+        refs, _ = await self._listing.current_or_known(ctx)
         commit = revision
         if revision not in self._times:
             commit = (await self._stat(ctx, revision)).name
@@ -337,7 +329,7 @@ class GitRepository:
         if place is not None:
             return place
         if not ctx.fetch:
-            raise self._not_here()
+            raise not_here(self.url)
         await self._joined(
             ("tree", found.hash), lambda: fetching.fetch_tree(found.hash, found.ref, sha256=refs.sha256)
         )
@@ -351,106 +343,14 @@ class GitRepository:
         if self._fetching.has_history(refs):
             return
         if not ctx.fetch:
-            raise self._not_here()
+            raise not_here(self.url)
         await self._joined(("history", refs.sum), lambda: self._fetching.fetch_history(refs))
         self._tidy_up()
-
-    # The list of refs.
-
-    async def _listed(self, ctx: Context) -> Refs:
-        """A list that is younger than `refs_ttl`; without fetching, the last one."""
-        if not ctx.fetch:
-            if self._refs is None:
-                kept = await asyncio.to_thread(self._fetching.mirror.read, "refs")
-                if not kept:
-                    raise self._not_here()
-                # It is as old as can be: the next question that may fetch asks anew.
-                self._refs, self._refs_at = Refs.parse(kept), self._clock() - self._settings.refs_ttl
-            return self._refs
-        now = self._clock()
-        if self._refs is not None and now - self._refs_at < self._settings.refs_ttl:
-            return self._refs
-        return await self._joined("refs", self._list)
-
-    async def _refs_or_known(self, ctx: Context) -> tuple[Refs, Unavailable | None]:
-        """A fresh list; the last known one and the reason where there is none to be had."""
-        try:
-            return await self._listed(ctx), None
-        except Unavailable as error:
-            kept = self._refs or Refs.parse(await asyncio.to_thread(self._fetching.mirror.read, "refs"))
-            if not kept.hashes:
-                raise
-            return kept, error
-
-    async def _list(self) -> Refs:
-        now = self._clock()
-        if self._gone is not None and now < self._gone[0]:
-            raise self._gone[1]
-        try:
-            listed = await self._fetching.list_refs()
-        except Absent as error:
-            self._gone = (self._clock() + self._settings.absent_ttl, error)
-            raise
-        self._gone = None
-        refs = Refs.parse(listed)
-        if self._refs is None or self._refs.sum != refs.sum:
-            await asyncio.to_thread(self._fetching.mirror.write, "refs", refs.listing())
-            self._refs = refs
-        self._refs_at = self._clock()
-        return self._refs
-
-    # What goes wrong with mirrors.
-
-    async def _mended(self, ctx: Context, work: Callable[[], Awaitable[T]]) -> T:
-        """Do the work; where the mirror is damaged, once more on a new one, and where a ref moved, again."""
-        self._users += 1
-        try:
-            for _ in range(3):
-                generation = self._fetching.generation
-                try:
-                    return await work()
-                except Moved:
-                    self._refs_at = self._clock() - self._settings.refs_ttl
-                    if not ctx.fetch:
-                        raise self._not_here() from None
-                except Damaged as error:
-                    await self._mend(ctx, generation, error)
-        finally:
-            self._users -= 1
-        raise Unavailable(
-            "the repository changes while it is read, or its mirror cannot be kept",
-            where=self.url,
-            next_step="try again",
-            kind="bad-answer",
-        )
-
-    async def _mend(self, ctx: Context, generation: int, error: Damaged) -> None:
-        if not ctx.fetch:
-            raise self._not_here() from None
-        if generation != self._fetching.generation:
-            return
-        now = self._clock()
-        if self._mended_at is not None and now - self._mended_at < _MEND_AGAIN:
-            raise Unavailable(
-                f"the mirror cannot be read although it was made anew: {error}",
-                where=self.url,
-                next_step=f"check the disk and the repository; the mirror is {self._fetching.mirror.folder}",
-                kind="bad-answer",
-            ) from error
-        self._mended_at = now
-        self._times.clear()
-        await self._joined("mend", lambda: self._fetching.discard(generation))
 
     def _tidy_up(self) -> None:
         if self._fetching.wants_repack():
             with suppress(Unavailable):
                 self._joined.start("repack", self._fetching.repack)
-
-    def _not_here(self) -> Absent:
-        return Absent(
-            "it is not in the mirror of the repository, and nothing may be fetched for this request",
-            where=self.url,
-        )
 
 
 if TYPE_CHECKING:
@@ -462,21 +362,6 @@ if TYPE_CHECKING:
 
     def _is_a_repository(repository: GitRepository) -> Repository:
         return repository
-
-
-def _highest(tags: list[str], prefix: str) -> str:
-    """The first of the highest by semantic version, as a whole; empty where none is one."""
-    highest = ""
-    for tag in tags:
-        version = tag.removeprefix(prefix)
-        if semver.compare(version, highest) > 0:
-            highest = version
-    return prefix + highest if highest else ""
-
-
-def _check(revision: str) -> None:
-    if not revision or len(revision) > 1024 or revision.startswith("-") or not revision.isprintable():
-        raise Invalid(f"{shown(revision)} is no revision of a git repository")
 
 
 def _trim(memory: OrderedDict[str, T]) -> None:
