@@ -39,7 +39,14 @@ def _code(text: str) -> list[str]:
     return [*typed, *re.findall(r"`([^`\n]+)`", _FENCE.sub("", text))]
 
 
-_IN_GROUPS = {("config", "show"), ("mirrors", "ls"), ("mirrors", "test")}
+_IN_GROUPS = {
+    ("config", "show"),
+    ("mirrors", "ls"),
+    ("mirrors", "test"),
+    ("sumdb", "keygen"),
+    ("sumdb", "verify"),
+    ("sumdb", "mirror"),
+}
 
 
 @cache

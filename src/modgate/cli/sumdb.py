@@ -59,7 +59,7 @@ def keygen(
     show.print(say("sumlog.text.verifier", verifier=verifier_key), soft_wrap=True)
     show.print(say("sumlog.text.client", verifier=verifier_key), soft_wrap=True)
     if out is not None:
-        show.print(say("sumlog.text.config", file=str(out)), soft_wrap=True)
+        show.print(say("sumlog.text.config", file=str(out.absolute())), soft_wrap=True)
 
 
 @app.command(context_settings=_SETTINGS, help=text("sumlog.help.verify"))
