@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from modgate.model import Context
     from modgate.vcs.repository import Repository
 
-__all__ = ["Subject", "modgate_says", "subjects_of"]
+__all__ = ["Subject", "modgate_says", "modules_of", "subjects_of"]
 
 _MAJOR = re.compile(r"(?:^|/)v([2-9]|[1-9][0-9]+)(?:\.|/|$)")
 
@@ -66,7 +66,7 @@ def subjects_of(folder: Path, root: str, *, everything: bool = False) -> list[Su
     paths = {f"{root}/{each}".rstrip("/") + major for each in folders for major in majors}
     good = [path for path in sorted(paths) if _good(path)]
     # What no go.mod ever declared is asked for less.
-    some = [len(refs.commits) if everything or path in real else 2 for path in good]
+    some = [1000 if everything else 8 if path in real else 1 for path in good]
     return [
         Subject(path, _queries(path, refs, root, commits=count, everything=everything))
         for path, count in zip(good, some, strict=True)
@@ -87,20 +87,22 @@ def _queries(path: str, refs: _Refs, root: str, *, commits: int, everything: boo
     own = module.path_major_prefix(major) or "v0"
     asked: set[str] = {"latest", "v0", "v1", "v2", "v1.2", "v0.1", "v9", "nothing-like-this", "v1.999.0"}
     versions = [tag.removeprefix(f"{below}/") if below else tag for tag in refs.tags]
-    for tag, version in zip(refs.tags, versions, strict=True):
-        asked |= {version, tag, f"{version}+incompatible"}
+    for number, (tag, version) in enumerate(zip(refs.tags, versions, strict=True)):
+        asked |= {version, tag}
+        if everything or commits > 1 or number < 2:
+            asked.add(f"{version}+incompatible")
     asked |= set(refs.heads)
     bases = [each for each in versions if re.fullmatch(r"v\d+\.\d+\.\d+(-[\w.]+)?", each)]
-    for number, (commit, time) in enumerate(list(refs.commits.items())[:commits]):
+    for number, (commit, time) in enumerate(_spread(list(refs.commits.items()), commits)):
         stamp, short = _stamp(time), commit[:12]
-        asked |= {commit, commit[:7], f"{own}.0.0-{stamp}-{short}"}
+        asked |= {commit if everything or number % 2 else commit[:7], f"{own}.0.0-{stamp}-{short}"}
         wrong = [
             f"{own}.0.0-{_stamp(time + 1)}-{short}",
             f"{own}.0.0-{stamp}-{commit[:11]}",
             f"{own}.0.0-{stamp}-{commit[:13]}",
             f"v1.0.0-{stamp}-{short}",
         ]
-        asked |= set(wrong if everything or number < 3 else ())
+        asked |= set(wrong if everything or number < 1 else ())
         chosen = (
             bases if everything or not bases else (bases[number % len(bases)], bases[number * 7 % len(bases)])
         )
@@ -110,6 +112,13 @@ def _queries(path: str, refs: _Refs, root: str, *, commits: int, everything: boo
     return tuple(sorted(query for query in asked if _askable(query)))
 
 
+def _spread(commits: list[tuple[str, int]], count: int) -> list[tuple[str, int]]:
+    """That many commits, evenly from the newest to the oldest."""
+    if len(commits) <= count:
+        return commits
+    return [commits[index * (len(commits) - 1) // max(count - 1, 1)] for index in range(count)]
+
+
 def _askable(query: str) -> bool:
     """What can stand in a URL of the protocol."""
     try:
@@ -117,6 +126,18 @@ def _askable(query: str) -> bool:
     except Invalid:
         return False
     return True
+
+
+def modules_of(folder: Path, root: str) -> list[str]:
+    """The module paths that the tags of a repository may make versions of."""
+    refs = _refs(folder)
+    paths = {root}
+    for tag in refs.tags:
+        below, _, version = tag.rpartition("/")
+        major = _MAJOR.findall(version)
+        base = f"{root}/{below}".rstrip("/")
+        paths |= {base, f"{base}/v{major[0]}"} if major else {base}
+    return sorted(path for path in paths if _good(path))
 
 
 async def modgate_says(

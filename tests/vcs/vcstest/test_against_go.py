@@ -1,4 +1,4 @@
-"""Go's own repositories, version by version: modgate says what the real go says.
+"""Go's own repositories and some shapes beside, version by version: modgate says what the real go says.
 
 Two go commands with caches of their own are asked: one for single versions, tags before pseudo-versions
 before the rest, one for choices (`latest`, `v1`). What a go command says of the Origin depends on
@@ -22,6 +22,7 @@ from modgate.vcs.git import GitRepositories, GitSettings
 from tests.vcs.vcstest.compare import modgate_says, subjects_of
 from tests.vcs.vcstest.oracle import GoDirect, Said
 from tests.vcs.vcstest.script import replay, scripts
+from tests.vcs.vcstest.shapes import SHAPES
 
 if TYPE_CHECKING:
     from tests.vcs.vcstest.compare import Subject
@@ -88,6 +89,9 @@ def _world(go: str, folder: Path, *, everything: bool) -> World:
     subjects = {}
     for name, script in known.items():
         replay(script, folder / "git" / name, folder / "home")
+    for name, make in SHAPES.items():
+        make(folder / "git" / name, f"{HOST}/{name}.git")
+    for name in (*known, *SHAPES):
         subjects[name] = subjects_of(folder / "git" / name, f"{HOST}/{name}.git", everything=everything)
     asked = [each for of_one in subjects.values() for subject in of_one for each in subject.asked]
     places = {f"https://{HOST}/": f"{folder}/git/"}
@@ -108,7 +112,7 @@ def world(go_command: str, tmp_path_factory: pytest.TempPathFactory, request: py
     return made
 
 
-async def test_every_version_of_gos_own_repositories_is_the_one_that_go_makes(world: World) -> None:
+async def test_every_version_and_query_is_answered_as_go_answers_it(world: World) -> None:
     repositories = GitRepositories(world.folder / "mirrors", GitSettings(), time.monotonic)
     different: list[str] = []
     compared = versions = 0
