@@ -369,6 +369,22 @@ def test_a_sender_that_goes_away_leaves_nothing(served: Served, sent: int) -> No
     assert served.take(BIG)[0] == 201
 
 
+def test_a_body_that_is_shorter_than_announced_is_no_body_although_it_reads_like_one(served: Served) -> None:
+    data = zipped(version())
+    with served.server.connect() as client:
+        head = f"PUT {URL} HTTP/1.1\r\nHost: gate\r\n{AUTH}\r\nContent-Length: {len(data) + 1}\r\n\r\n"
+        client.sendall(head.encode() + data)
+        client.shutdown(socket.SHUT_WR)
+        assert read_all(client) == b""
+    with served.server.connect() as client:
+        head = f"PUT {URL} HTTP/1.1\r\nHost: gate\r\n{AUTH}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        client.sendall(head.encode() + b"%x\r\n%s\r\n" % (len(data), data))
+        client.shutdown(socket.SHUT_WR)
+        assert read_all(client) == b""
+    served.settled()
+    assert served.stored == []
+
+
 def test_a_body_is_read_only_as_fast_as_it_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that does not write makes the sender wait, instead of memory grow."""
     app, store, patience = make()

@@ -68,6 +68,13 @@ def test_anything_else_is_nobody(file: Path, header: bytes | None) -> None:
     assert CI not in str(caught.value)
 
 
+def test_no_part_of_a_token_is_enough(file: Path) -> None:
+    tokens = Tokens(file)
+    for number in range(2000):
+        with pytest.raises(Unauthenticated):
+            tokens.principal(f"Bearer {CI}{number}".encode())
+
+
 def test_a_file_that_changes_is_read_again(file: Path) -> None:
     tokens = Tokens(file)
     assert tokens.principal(f"Bearer {ANNA}".encode()) == "anna"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import io
 import tarfile
@@ -80,6 +81,11 @@ class Steps:
     async def create(self, key: str) -> Any:
         self._step(f"create {key}")
         return _Writer(self, await self._inner.create(key), key)
+
+    async def get(self, key: str) -> Any:
+        found = await self._inner.get(key)
+        await asyncio.sleep(0)  # as from a disk: others run meanwhile
+        return found
 
     async def put(self, key: str, data: bytes, meta: Any) -> Any:
         self._step(f"put {key}")

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -302,7 +303,7 @@ async def test_a_body_that_breaks_off_leaves_nothing(bench: Bench) -> None:
 
 
 async def test_of_many_at_once_with_one_content_one_creates_and_all_succeed(bench: Bench) -> None:
-    publisher = bench.publisher()
+    publisher = bench.publisher(Steps(bench.store, 1 << 30))
     done = await asyncio.gather(
         *(publisher.publish(version(), pieces(zipped(version()), 50)) for _ in range(12))
     )
@@ -349,6 +350,8 @@ async def test_a_publish_that_died_at_any_step_is_invisible_and_completed_by_the
         seen = await bench.ledger.seen(of, "zip")
         assert seen is not None
         assert seen.h1 == done.h1
+        time = datetime.fromtimestamp(seen.first_seen, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        assert json.loads(await bench.ask("info", of.version))["Time"] == time
         assert of.version in (await bench.ask("list")).split()
     pytest.fail("no end")
 

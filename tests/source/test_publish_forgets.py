@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from modgate.errors import Absent, Unavailable
 from modgate.gomod.protocol import Kind, checked
+from modgate.model import Answer
 from modgate.source.publish import Publisher
 from tests.source.conftest import CTX, Stack
 from tests.source.publishing import pieces, version, zipped
-from tests.support.sources import read, settled
+from tests.support.sources import ScriptedSource, read, settled
 
 if TYPE_CHECKING:
+    from modgate.gomod.protocol import Request
     from modgate.gomod.types import ModuleVersion
+    from modgate.model import Context
 
 PATH = "example.test/small"
 NEW = version("v1.1.0", PATH)
@@ -77,25 +79,35 @@ async def test_remembered_absence_ends_with_the_publishing(stack: Stack, publish
     assert await read(await stack.cached.fetch(CTX, LIST)) == b"v1.1.0\n"
 
 
-async def test_an_answer_that_was_on_its_way_is_neither_joined_nor_kept(
-    stack: Stack, publisher: Publisher
-) -> None:
-    stack.inner.answers[LATEST.url_path] = OLD_INFO
-    stack.inner.gate.clear()
+class Slow(ScriptedSource):
+    """Knows what it will say when it is asked, and says it when its gate opens."""
+
+    async def fetch(self, ctx: Context, request: Request) -> Answer:  # noqa: ARG002  the protocol's
+        gate, found = self.gate, self.answers[request.url_path]
+        await gate.wait()
+        assert isinstance(found, bytes)
+        return Answer(request, found, size=len(found))
+
+
+async def test_an_answer_that_was_on_its_way_is_neither_joined_nor_kept(stack: Stack) -> None:
+    inner = Slow()
+    stack = stack.again(inner=inner, verified=inner)
+    publisher = Publisher(
+        stack.store, stack.ledger, clock=stack.clock, patterns="example.test", forget=stack.cached.forget
+    )
+    inner.answers[LATEST.url_path] = OLD_INFO
+    inner.gate.clear()
     early = asyncio.create_task(stack.cached.fetch(CTX, LATEST))
     await settled()
     await publish(publisher)
-    late = asyncio.create_task(stack.cached.fetch(replace(CTX, consumer="another"), LATEST))
-    await settled()
-    assert stack.inner.counts[LATEST.url_path] == 2
-    stack.inner.gate.set()
-    await early
-    await late
-    stack.inner.answers[LATEST.url_path] = NEW_INFO
-    stored = await stack.store.get(LATEST.url_path)
-    assert stored is None or await read(await stack.cached.fetch(CTX, LATEST)) == OLD_INFO
-    await stack.cached.forget(NEW.path)
+    opened, inner.gate = inner.gate, asyncio.Event()
+    inner.gate.set()
+    inner.answers[LATEST.url_path] = NEW_INFO
     assert await read(await stack.cached.fetch(CTX, LATEST)) == NEW_INFO
+    opened.set()
+    assert await read(await early) == OLD_INFO
+    assert await read(await stack.cached.fetch(CTX, LATEST)) == NEW_INFO
+    await stack.cached.close()
 
 
 async def test_closing_ends_questions_that_were_forgotten(stack: Stack, publisher: Publisher) -> None:

@@ -143,7 +143,6 @@ class Publishing:
         Raises the errors of `Publisher.publish`, and DisconnectedError.
         """
         version = _version(path)
-        self._publisher.check_allowed(version.path)
         _check_head(exchange)
         if self._under_way >= self._patience.uploads:
             raise Unavailable("too many uploads are under way", kind="overloaded", retry_after=5)
