@@ -406,6 +406,11 @@ async def test_credentials_do_not_follow_a_redirect_to_another_host(
         with pytest.raises(ModgateError):
             await named.tags(CTX, "v")
         assert other.requests
+        # Nor where the redirect comes before anybody asked who it is, and the other host then asks.
+        world.server.answer = lambda seen: Answer(302, {"Location": f"{other.url}{seen.path}?{seen.query}"})
+        again = world.at(f"{world.server.url}/m.git", also=frozenset({other.netloc}))
+        with pytest.raises(Unavailable, match="refused access"):
+            await again.tags(CTX, "v")
         assert all(seen.authorization == "" for seen in other.requests)
     assert any(seen.credentials == ("alice", "s3cret") for seen in world.server.requests)
 
