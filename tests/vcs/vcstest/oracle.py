@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GoDirect", "Said"]
 
-_AT_ONCE = 150
+_AT_ONCE = 2000
 
 
 @dataclass(frozen=True)
