@@ -6,12 +6,12 @@ import io
 import json
 import subprocess
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modgate.cli import FAILED, USAGE, main
+from modgate.cli import FAILED, USAGE, main, publish_send
 from modgate.cli.publish_send import check_address, read_token
 from modgate.cli.publish_tree import git_news, pack, read_tree
 from modgate.errors import Invalid
@@ -64,12 +64,13 @@ def document_in(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return document
 
 
-class Scripted(HTTPServer):
+class Scripted(ThreadingHTTPServer):
     """Answers every PUT the same way, and remembers what it was told."""
 
     status = 200
     body = b""
     headers: Mapping[str, str] = {}
+    continues = True
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, str], int]] = []
@@ -84,8 +85,13 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Scripted
 
+    def handle_expect_100(self) -> bool:
+        return not self.server.continues or super().handle_expect_100()
+
     def do_PUT(self) -> None:
         data = self.rfile.read(int(self.headers["Content-Length"]))
+        if not data:
+            return  # it waited for an answer to its Expect, and went away
         self.server.asked.append((self.path, dict(self.headers), len(data)))
         self.send_response(self.server.status)
         for name, value in self.server.headers.items():
@@ -270,6 +276,16 @@ def test_a_gate_that_stored_something_else_is_found_out(
     scripted.body = b'{"h1": "h1:other="}'
     assert main(["publish", str(work), "v1.0.0", "--to", scripted.url]) == FAILED
     assert "SECURITY" in capsys.readouterr().err
+
+
+def test_a_server_that_knows_no_expect_gets_the_body_after_a_while(
+    work: Path, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish_send, "_CONTINUE_SECONDS", 0.3)
+    scripted.continues = False
+    scripted.body = json.dumps({"h1": zip_h1(zipped(version()))}).encode()
+    assert main(["publish", str(work), "v1.0.0", "--to", scripted.url]) == 0
+    assert len(scripted.asked) == 1
 
 
 def test_a_gate_that_is_not_there_is_told(work: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ for this machine only, unless the person insists. The body is held back until th
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import ssl
@@ -33,6 +34,7 @@ __all__ = ["Refused", "Sent", "check_address", "read_token", "send"]
 _PIECE = 256 * 1024
 _MOST_TEXT = 4096
 _CONNECT_SECONDS = 15.0
+_CONTINUE_SECONDS = 20.0
 # The gate checks and stores before it answers, which takes a while for half a GiB.
 _ANSWER_SECONDS = 300.0
 
@@ -95,8 +97,37 @@ async def send(
 ) -> Sent:
     """PUT the zip of `size` bytes, telling `sent` how many are on their way. Raises Refused."""
     url = f"{base}/{module.escape_path(version.path)}/@v/{module.escape_version(version.version)}"
+    headers = {
+        "Authorization": f"Bearer {token.reveal()}",
+        "Content-Type": "application/zip",
+        "Content-Length": str(size),
+    }
+    try:
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)),
+            trust_env=not _is_loopback(base),
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=_CONNECT_SECONDS, sock_read=_ANSWER_SECONDS
+            ),
+            skip_auto_headers=("User-Agent",),
+        ) as session:
+            return await _put(session, url, headers, zipped, sent)
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise Refused(_unsent(error, base)) from error
+
+
+async def _put(
+    session: aiohttp.ClientSession,
+    url: str,
+    headers: dict[str, str],
+    zipped: BinaryIO,
+    sent: Callable[[int], None],
+) -> Sent:
+    """PUT with an Expect; without it where nobody answers that in time (RFC 9110, section 10.1.1)."""
+    begun = asyncio.Event()
 
     async def pieces() -> AsyncIterator[bytes]:
+        begun.set()
         zipped.seek(0)
         count = 0
         while piece := zipped.read(_PIECE):
@@ -104,26 +135,25 @@ async def send(
             count += len(piece)
             sent(count)
 
-    headers = {
-        "Authorization": f"Bearer {token.reveal()}",
-        "Content-Type": "application/zip",
-        "Content-Length": str(size),
-    }
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=_ANSWER_SECONDS)
-    try:
-        async with (
-            aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)),
-                trust_env=not _is_loopback(base),
-                timeout=timeout,
-                skip_auto_headers=("User-Agent",),
-            ) as session,
-            session.put(url, data=pieces(), headers=headers, expect100=True, allow_redirects=False) as answer,
-        ):
+    async def once(*, expect: bool) -> Sent:
+        async with session.put(
+            url, data=pieces(), headers=headers, expect100=expect, allow_redirects=False
+        ) as answer:
             said = (await answer.content.read(_MOST_TEXT)).decode("utf-8", "replace")
             return _told(answer.status, said, answer.headers.get("Location", ""))
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Refused(_unsent(error, base)) from error
+
+    asking = asyncio.create_task(once(expect=True))
+    looking = asyncio.create_task(begun.wait())
+    try:
+        await asyncio.wait({asking, looking}, timeout=_CONTINUE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if begun.is_set() or asking.done():
+            return await asking
+    finally:
+        looking.cancel()
+        if not asking.done():
+            asking.cancel()
+            await asyncio.wait({asking})
+    return await once(expect=False)
 
 
 def _is_loopback(url: str) -> bool:
