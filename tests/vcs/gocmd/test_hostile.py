@@ -15,6 +15,8 @@ from modgate.errors import Invalid, ModgateError, Unavailable
 from modgate.gomod.module import check_path
 from modgate.gomod.protocol import Kind, Request
 from modgate.model import Context
+from modgate.vcs.gocmd.process import size_of
+from modgate.vcs.gocmd.scratch import Scratch
 from tests.vcs.gocmd.world import a_world, hg, hg_commit, needs_go, needs_hg, tool
 
 if TYPE_CHECKING:
@@ -154,7 +156,7 @@ async def test_a_program_that_hangs_is_ended_with_its_children(tmp_path: Path) -
         with pytest.raises(Unavailable) as caught:
             await world.list("code.test/m")
         assert caught.value.kind == "timeout"
-        assert list((tmp_path / "cache" / "runs").iterdir()) == []
+        assert list((tmp_path / "cache" / "runs").glob("go-*")) == []
     numbers = [int(line) for line in pids.read_text().split()]
     assert len(numbers) == 2
     await _gone(numbers)
@@ -192,6 +194,7 @@ async def test_a_repository_above_its_quota_is_stopped_and_dropped(tmp_path: Pat
         with pytest.raises(Unavailable, match="more than the 1048576 bytes"):
             await world.list("code.test/m")
         home = next((tmp_path / "cache" / "gocmd").glob("hg-*"))
+        assert size_of(tmp_path / "cache") < 50 << 20
         # The note that makes the next run begin anew.
         assert (home / "busy").exists()
 
@@ -208,8 +211,11 @@ async def test_a_program_that_is_not_installed_is_named(tmp_path: Path, vcs: str
             assert "install" in caught.value.next_step
 
 
-async def test_without_go_the_text_says_so(tmp_path: Path) -> None:
-    environ = tool(tmp_path / "bin", "hg", "") | {"PATH": f"bin{os.pathsep}{tmp_path / 'bin'}"}
+async def test_without_go_the_text_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A folder that is not absolute is no place for programs.
+    tool(tmp_path / "here", "go", "")
+    monkeypatch.chdir(tmp_path)
+    environ = tool(tmp_path / "bin", "hg", "") | {"PATH": f"here{os.pathsep}{tmp_path / 'bin'}"}
     async with a_world(tmp_path / "cache", {"v.test": 1}, environ=environ) as world:
         world.put("code.test/m", "hg", "http://v.test/m")
         with pytest.raises(Unavailable, match="the go command is not installed") as caught:
@@ -222,6 +228,17 @@ async def test_where_nothing_may_be_fetched_nothing_runs(tmp_path: Path) -> None
         world.put("code.test/m", "hg", "http://v.test/m")
         with pytest.raises(ModgateError, match="nothing may be fetched"):
             await world.ask(Kind.LIST, "code.test/m", ctx=Context(fetch=False))
+
+
+async def test_what_a_killed_gate_left_is_swept_and_what_another_uses_stays(tmp_path: Path) -> None:
+    (tmp_path / "go-left" / "run" / "mod").mkdir(parents=True)
+    async with Scratch(tmp_path).folder() as mine:
+        assert not (tmp_path / "go-left").exists()
+        async with Scratch(tmp_path).folder() as other:
+            assert mine.exists()
+            assert list(other.iterdir()) == []
+        assert not other.parent.exists()
+    assert list(tmp_path.glob("go-*")) == []
 
 
 def _path(text: str) -> ModulePath:

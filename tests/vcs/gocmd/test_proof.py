@@ -85,3 +85,17 @@ async def test_a_clone_that_cannot_be_read_proves_nothing(tmp_path: Path, kind: 
         with pytest.raises(Unavailable, match="could not be read"):
             await world.ask(kind, "code.test/m", version)
         assert list((tmp_path / "cache" / "gocmd").glob("hg-*/busy"))
+
+
+async def test_a_clone_is_kept_until_a_run_was_killed_in_it(tmp_path: Path) -> None:
+    async with a_world(tmp_path / "cache", {}, environ=hg(tmp_path / "bin", "v1.0.0")) as world:
+        world.put("code.test/m", "hg", "http://hg.test/m")
+        await world.list("code.test/m")
+        home = next((tmp_path / "cache" / "gocmd").glob("hg-*"))
+        clone = next(entry for entry in (home / "vcs").iterdir() if entry.is_dir())
+        (clone / "kept").touch()
+        await world.list("code.test/m")
+        assert (clone / "kept").exists()
+        (home / "busy").touch()
+        await world.list("code.test/m")
+        assert not (clone / "kept").exists()

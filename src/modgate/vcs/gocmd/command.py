@@ -13,10 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import shutil
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from modgate.errors import Unavailable
@@ -25,10 +22,12 @@ from modgate.vcs.gocmd.address import check_revision
 from modgate.vcs.gocmd.asking import Conversation
 from modgate.vcs.gocmd.mirror import Mirrors
 from modgate.vcs.gocmd.page import go_import_page
+from modgate.vcs.gocmd.scratch import Scratch
 from modgate.vcs.gocmd.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from modgate.model.credentials import Credentials
     from modgate.model.egress import Egress
@@ -74,7 +73,7 @@ class GoCommand:
     ) -> None:
         self._programs = programs
         self._egress = egress
-        self._runs = cache / "runs"
+        self._scratch = Scratch(cache / "runs")
         self._mirrors = Mirrors(cache / "gocmd")
         self._credentials = credentials
         self._slots = slots or asyncio.Semaphore(8)
@@ -121,7 +120,7 @@ class GoCommand:
                 async with (
                     go_import_page(place) as page,
                     self._egress.passage(quota=self._quota) as passage,
-                    _scratch(self._runs) as folder,
+                    self._scratch.folder() as folder,
                 ):
                     around = await asyncio.to_thread(
                         Surroundings.make,
@@ -155,24 +154,6 @@ class GoCommand:
                 where=place.root,
             )
         return found
-
-
-@contextlib.asynccontextmanager
-async def _scratch(runs: Path) -> AsyncIterator[Path]:
-    """An empty folder on the cache's disk, gone afterwards."""
-
-    def make() -> Path:
-        runs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix="go-", dir=runs))
-
-    try:
-        folder = await asyncio.to_thread(make)
-    except OSError as error:
-        raise Unavailable(f"no folder for the go command: {error.strerror}", where=str(runs)) from error
-    try:
-        yield folder
-    finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 def _info(answer: dict[str, Any], path: str) -> bytes:
