@@ -31,6 +31,7 @@ from modgate.vcs.git import GitRepositories, GitSettings
 from modgate.vcs.gocmd import GoCommand, Programs
 from modgate.vcs.named import NamedRepository
 from modgate.wiring.credentials import certificates, credentials
+from modgate.wiring.page_proxies import PageProxies
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -167,7 +168,9 @@ async def _build(
         max_repository=vcs.max_repository,
     )
     other = GoCommandSource(finder, command, clock=time.monotonic, trusted=reach, insecure=insecure)
-    return DirectSource(finder, open_git, other=other, clock=time.monotonic)
+    proxies = PageProxies(config, reach, known)
+    stack.push_async_callback(proxies.close)
+    return DirectSource(finder, open_git, other=other, proxies=proxies.at, clock=time.monotonic)
 
 
 def _finder(config: Config, reach: Reach, known: Credentials) -> RootFinder:
