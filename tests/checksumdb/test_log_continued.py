@@ -224,24 +224,87 @@ async def _put(company: Company, rest: str, data: bytes) -> None:
     ["tile/8/0/000", "tile/8/0/001.p/44", "tile/8/1/000.p/1", "tile/8/data/000", "tile/8/data/001.p/44"],
 )
 @pytest.mark.parametrize("how", ["gone", "flipped", "short"])
+@pytest.mark.parametrize("when", ["before the start", "while it runs"])
 async def test_a_tile_that_is_gone_or_rotted_is_made_anew_from_the_book(
-    company_of_300: Company, rest: str, how: str
+    company_of_300: Company, rest: str, how: str, when: str
 ) -> None:
     company = company_of_300
     before = await company.kept(rest)
     assert before is not None
+    if when == "while it runs":
+        company.another("now")
+        await company.log.start()
     if how == "gone":
         await company.store.remove(f"sumdb/{NAME}/{rest}")
     else:
         changed = bytes([before[0] ^ 1]) + before[1:] if how == "flipped" else before[:-1]
         await _put(company, rest, changed)
-    company.another("after")
+    if when == "before the start":
+        company.another("after")
+        await company.log.start()
+        assert await company.kept(rest) == before
     assert await company.get(rest) == before
     await company.client().sums(ASK, mv("corp.example/m299"))
+    # What was at hand in memory is answered from there; the next start looks at the file.
+    await company.log.flush()
+    company.another("later")
+    await company.log.start()
     assert await company.kept(rest) == before
     await company.record(301, 302)
     await company.client().sums(ASK, mv("corp.example/m302"))
     assert set(await company.alerts()) == (set() if how == "gone" else {"sumdb-bitrot"})
+
+
+async def test_a_lookup_that_a_power_cut_took_is_written_at_the_next_start(company_of_300: Company) -> None:
+    company = company_of_300
+    rest = "lookup/corp.example/m299@v1.0.0"
+    await company.log.flush()
+    await company.store.remove(f"sumdb/{NAME}/{rest}")
+    company.another("after")
+    await company.log.start()
+    assert await company.kept(rest) is not None
+
+
+async def test_a_tile_of_records_is_not_made_from_a_book_that_rotted(company_of_300: Company) -> None:
+    company = company_of_300
+    book = company.book
+    assert isinstance(book, MemoryLogBook)
+    company.another("now")
+    await company.log.start()
+    entry = book._entries[NAME][17]
+    book._entries[NAME][17] = LogEntry(17, entry.version, entry.text.replace(b"h1:", b"h1;"))
+    await company.store.remove(f"sumdb/{NAME}/tile/8/data/000")
+    with pytest.raises(Tampered, match="no longer holds"):
+        await company.get("tile/8/data/000")
+
+
+async def test_a_signed_head_of_records_that_are_lost_is_refused(company_of_300: Company) -> None:
+    company = company_of_300
+    book = company.book
+    assert isinstance(book, MemoryLogBook)
+    book._entries[NAME].pop()
+    company.store = MemoryStore(1 << 28)
+    company.another("elsewhere")
+    with pytest.raises(Tampered, match="has 299 records, and a head of 300 is signed"):
+        await company.log.start()
+
+
+async def test_the_published_head_never_goes_back(company_of_300: Company) -> None:
+    company = company_of_300
+    older = company.log._sequencer.head
+    await company.record(500)
+    newest = await company.kept("latest")
+    await company.log._sequencer._publish(older)
+    assert await company.kept("latest") == newest
+    assert newest is not None
+    # One that the book does not know is not passed over in silence.
+    forger = Company()
+    await forger.record(*range(302))
+    data = await forger.get("latest")
+    meta = BlobMeta(sha256=hashlib.sha256(data).hexdigest(), size=len(data), stored_at=0.0)
+    await company.store.replace(f"sumdb/{NAME}/latest", data, meta)
+    with pytest.raises(Tampered, match="not the book's"):
+        await company.record(501)
 
 
 async def test_a_record_that_rots_in_the_book_is_refused_not_handed_out(company_of_300: Company) -> None:

@@ -111,6 +111,10 @@ def test_a_log_that_went_back_or_forked_is_told_from_one_that_grew(tmp_path: Pat
     fork = db.fork(200)
     for number in range(150):
         fork.add(f"evil.example/m{number}", "v1.0.0", H1, H1)
+    same = db.fork(299)
+    same.add("evil.example/m", "v1.0.0", H1, H1)
+    with serve(same) as served:
+        assert "SECURITY ERROR" in run(tmp_path, "verify", served.url, "--key", db.verifier_key).stderr
     with serve(fork) as served:
         forked = run(tmp_path, "verify", served.url, "--key", db.verifier_key)
         told = run(tmp_path, "verify", served.url, "--key", db.verifier_key, "--json")
@@ -137,13 +141,16 @@ def test_duplicates_and_malformed_records_are_named(tmp_path: Path) -> None:
     db = database(300)
     db.add("corp.example/m7", "v1.0.0", H1, H1)
     db.add_text("corp.example/x", "v1.0.0", "corp.example/x v1.0.0 nonsense\n")
+    db.add_text("corp.example/y", "v1.0.0", f"corp.example/y v1.0.0 {H1}\ncorp.example/y v1.0.0 {H1}\n")
+    db.add_text("corp.example/z", "v1.0.0", f"corp.example/z v1.0.0 {H1}\ncorp.example/w v1.0.0 {H1}\n")
+    db.add("corp.example/v", "v1", H1, H1)
     with serve(db) as served:
         done = run(tmp_path, "verify", served.url, "--key", db.verifier_key, "--json")
     found = json.loads(done.stdout)
     assert done.returncode == 1
     assert [(each["kind"], each["record"]) for each in found["findings"]] == [
         ("duplicate", 300),
-        ("malformed", 301),
+        *(("malformed", number) for number in range(301, 305)),
     ]
 
 
