@@ -19,6 +19,7 @@ import pytest
 from modgate.sumdb.note import generate_key
 from tests.server.running import head_of, read_all
 from tests.source.publishing import PATH, tree, version, zipped
+from tests.support.certificates import certificate
 from tests.support.gate import Gate, GoClient
 from tests.support.modules import make_zip, noise, zip_h1
 from tests.support.upstreams import REPOSITORY
@@ -51,13 +52,16 @@ def plant(folder: Path, files: Mapping[str, bytes]) -> Path:
     return folder
 
 
-def publish(gate: Gate | str, folder: Path, text: str, *more: str) -> subprocess.CompletedProcess[str]:
+def publish(
+    gate: Gate | str, folder: Path, text: str, *more: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """`modgate publish`, as a process."""
     to = gate if isinstance(gate, str) else gate.url
     return subprocess.run(
         [sys.executable, "-m", "modgate", "publish", str(folder), text, "--to", to, *more],
         cwd=REPOSITORY,
-        env={**os.environ, "MODGATE_PUBLISH_TOKEN": TOKEN, "LC_ALL": "C", "COLUMNS": "200"},
+        env={**os.environ, "MODGATE_PUBLISH_TOKEN": TOKEN, "LC_ALL": "C", "COLUMNS": "200"}
+        | dict(environment or {}),
         capture_output=True,
         text=True,
         timeout=60,
@@ -225,6 +229,24 @@ def test_the_command_tells_a_conflict_and_a_wrong_token(gate: Gate, tmp_path: Pa
     done = publish(gate, work, "v1.0.1")
     assert "401" in done.stderr
     assert TOKEN not in gate.output + done.stdout + done.stderr
+
+
+def test_over_tls_a_certificate_that_is_not_trusted_gets_no_token(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path / "tls")
+    work = plant(tmp_path / "work", tree() | {"noise.bin": noise("tls", 3_000_000)})
+    with gate_in(tmp_path, tls={"cert": str(cert), "key": str(key)}) as gate:
+        done = publish(gate, work, "v1.0.0")
+        assert done.returncode == 1
+        assert "the certificate is not trusted" in done.stderr
+        done = publish(gate, work, "v1.0.0", environment={"SSL_CERT_FILE": str(cert)})
+        assert done.returncode == 0, done.stdout + done.stderr
+        done = publish(
+            gate,
+            work,
+            "v1.0.1",
+            environment={"SSL_CERT_FILE": str(cert), "MODGATE_PUBLISH_TOKEN": "another-token-for-the-ci"},
+        )
+        assert "401" in done.stderr
 
 
 def whole_or_absent(gate: Gate, text: str, data: bytes) -> bool:
