@@ -125,6 +125,34 @@ async def test_questions_at_the_same_time_share_one_fetch(world: World) -> None:
     assert world.server.count("info/refs") == 4
 
 
+async def test_tags_that_are_wanted_together_come_together(world: World) -> None:
+    repo = GitRepo(world.root / "m.git")
+    for number in range(20):
+        repo.commit({"go.mod": f"module m // {number}\n"}, tags=[f"v1.0.{number}"])
+    repo.save()
+    repository = world.repository("m.git")
+    await repository.tags(CTX, "v")
+    world.server.reset()
+    asks = [repository.read_file(CTX, f"v1.0.{number}", "go.mod", limit=99) for number in range(20)]
+    assert await asyncio.gather(*asks) == [f"module m // {number}\n".encode() for number in range(20)]
+    assert world.server.count("info/refs") <= 2
+    # One that is gone meanwhile does not spoil it for the others.
+    repo.commit({"go.mod": "module m // a\n"}, tags=["v2.0.0"])
+    repo.commit({"go.mod": "module m // b\n"}, tags=["v2.1.0"])
+    repo.commit({"go.mod": "module m // c\n"}, tags=["v2.2.0"])
+    repo.save()
+    world.clock.now += 100
+    await repository.tags(CTX, "v")
+    repo.delete("refs/tags/v2.1.0")
+    first, gone, third = await asyncio.gather(
+        *(repository.stat(CTX, f"v2.{number}.0") for number in range(3)), return_exceptions=True
+    )
+    assert isinstance(gone, Absent)
+    assert not isinstance(first, BaseException)
+    assert not isinstance(third, BaseException)
+    assert not repository._fetching.mirror.history.exists()
+
+
 async def test_the_list_of_refs_is_good_for_its_time(world: World) -> None:
     repo = GitRepo(world.root / "m.git")
     repo.commit({"go.mod": "module m\n"}, tags=["v1.0.0"])

@@ -191,7 +191,7 @@ async def test_a_waiter_that_goes_away_does_not_end_the_others_fetch(world: Worl
             "cut",
         ),
         ("fatal: bad object refs/kept/x\nerror: m did not send all necessary objects", "https", "damaged"),
-        ("fatal: couldn't find remote ref refs/tags/x", "https", "no-ref"),
+        ("fatal: couldn't find remote ref refs/tags/x", "https", "moved"),
         ("fatal: remote error: upload-pack: not our ref 1234", "https", "no-ref"),
         ("fatal: something new", "https", "other"),
     ],

@@ -30,6 +30,7 @@ Meaning = Literal[
     "timeout",
     "overloaded",
     "full",
+    "moved",
     "no-ref",
     "damaged",
     "server",
@@ -90,10 +91,8 @@ _TABLE = (
         "absent",
         r"repository '[^']*' not found|returned error: 410\b|does not appear to be a git repository",
     ),
-    _words(
-        "no-ref",
-        r"couldn't find remote ref|not our ref|unadvertised object|does not support|no such remote ref",
-    ),
+    _words("moved", r"couldn't find remote ref|no such remote ref"),
+    _words("no-ref", r"not our ref|unadvertised object|does not support"),
     _words("damaged", r"unresolved delta|did not send all necessary objects|missing necessary objects"),
     _words("server", r"returned error: \d"),
     _words(

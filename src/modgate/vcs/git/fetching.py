@@ -54,6 +54,7 @@ _FETCH = (
 _ALL = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 _WHOLE = "history.whole"
 _MANY_PACKS = 40
+_TOGETHER = 32
 
 
 class Moved(Exception):
@@ -70,6 +71,7 @@ class Fetching:
         self._settings = settings
         self.address = remote.address.shown
         self._kept: set[str] | None = None
+        self._wanted: dict[str, str] = {}
         self._history_of: str | None = None
         self.generation = 0
 
@@ -164,31 +166,50 @@ class Fetching:
     async def fetch_tree(self, commit: str, ref: str, *, sha256: bool) -> None:
         """Bring one commit with its files: by its ref's name where it has one, else by its hash.
 
-        Raises Moved where the ref leads elsewhere meanwhile; Absent, Unavailable, Damaged.
+        Commits that are wanted while another fetch is under way come together in the next. Raises Moved
+        where the ref leads elsewhere meanwhile; Absent, Unavailable, Damaged.
         """
         if await self.place(commit) is not None:
             return
-        async with self.mirror.writing(self._settings.timeout) as lock:
-            if await self.place(commit) is not None:
-                return
-            await self._room()
-            if await asyncio.to_thread(self.mirror.make, self.mirror.trees, sha256=sha256):
-                self._kept = set()
-            name = f"refs/kept/{commit}"
-            source = commit if ref in {"", "HEAD"} else ref
-            failed = await self._fetch(self.mirror.trees, lock, ("--depth=1",), f"+{source}:{name}")
-            if failed is None:
-                if await self.commit(self.mirror.trees, name) != commit:
-                    await self.local(self.mirror.trees, "update-ref", "-d", name)
+        self._wanted[commit] = commit if ref in {"", "HEAD"} else ref
+        try:
+            async with self.mirror.writing(self._settings.timeout) as lock:
+                if await self.place(commit) is not None:
+                    return
+                await self._room()
+                if await asyncio.to_thread(self.mirror.make, self.mirror.trees, sha256=sha256):
+                    self._kept = set()
+                own = (commit, self._wanted[commit])
+                others = [want for want in self._wanted.items() if want != own][: _TOGETHER - 1]
+                failed = await self._fetch_trees(lock, own, *others)
+                if failed is not None and others:
+                    # One of them may be what cannot be had.
+                    failed = await self._fetch_trees(lock, own)
+                if failed is None and commit in await self.kept():
+                    return
+                if failed is None or failed.meaning == "moved":
                     raise Moved
-                (await self.kept()).add(commit)
-                return
-            if failed.bound or failed.meaning not in {"no-ref", "other"}:
-                raise self._judged(failed, self.mirror.trees)
-            # "No matter what went wrong, fall back to a complete fetch" (codehost/git.go).
-            await self._fetch_history(lock, "", sha256=sha256, whole=True)
+                if failed.bound or failed.meaning not in {"no-ref", "other"}:
+                    raise self._judged(failed, self.mirror.trees)
+                # "No matter what went wrong, fall back to a complete fetch" (codehost/git.go).
+                await self._fetch_history(lock, "", sha256=sha256, whole=True)
+        finally:
+            self._wanted.pop(commit, None)
         if await self.commit(self.mirror.history, commit) is None:
             raise Moved
+
+    async def _fetch_trees(self, lock: int, *wanted: tuple[str, str]) -> Failure | None:
+        """Fetch commits from their sources, and keep those that are what they should be."""
+        trees = self.mirror.trees
+        refspecs = [f"+{source}:refs/kept/{commit}" for commit, source in wanted]
+        failed = await self._fetch(trees, lock, ("--depth=1",), *refspecs)
+        if failed is None:
+            for commit, _ in wanted:
+                if await self.commit(trees, f"refs/kept/{commit}") == commit:
+                    (await self.kept()).add(commit)
+                else:
+                    await self.local(trees, "update-ref", "-d", f"refs/kept/{commit}")
+        return failed
 
     async def fetch_history(self, refs: Refs) -> None:
         """Bring the history of all heads and tags up to these refs. Raises Absent, Unavailable, Damaged."""
@@ -245,6 +266,7 @@ class Fetching:
         async def fine() -> bool:
             return await asyncio.to_thread(self.mirror.size) <= self._settings.max_repository
 
+        began = any(self.mirror.packs(each) for each in (self.mirror.trees, self.mirror.history))
         arguments = [*_FETCH, *options, "--end-of-options", "origin", *refspecs]
         done = await self._remote.run(arguments, git_dir=repository, watch=fine, keep=lock)
         if not isinstance(done, Failure):
@@ -252,8 +274,10 @@ class Fetching:
                 return None
             done = Failure(self._remote.address, "", bound="size", quota=self._settings.max_repository)
         if done.bound == "size":
-            await asyncio.to_thread(self.mirror.drop, repository)
-            self._forget()
+            await self._drop()
+            if began:
+                # Perhaps it is what had gathered before, and not what was fetched now.
+                raise Damaged("the mirror has outgrown its limit")
         return done
 
     def _judged(self, failed: Failure, repository: Path) -> Exception:

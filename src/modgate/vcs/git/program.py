@@ -15,13 +15,13 @@ import shutil
 import signal
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modgate.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
-    from pathlib import Path
     from typing import BinaryIO
 
 __all__ = ["GitProgram", "Ran", "RunLimit"]
@@ -92,7 +92,7 @@ class GitProgram:
                 next_step="make room and check who owns it (vcs.cache)",
                 kind="storage-full",
             ) from error
-        return path
+        return str(Path(path).absolute())
 
     async def run(
         self,

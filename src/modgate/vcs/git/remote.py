@@ -96,7 +96,7 @@ class Remote:
             way = await self._way(stack)
             config = [*way.config, ("remote.origin.url", way.url)]
             if settings.ca_file is not None:
-                config.append(("http.sslCAInfo", str(settings.ca_file)))
+                config.append(("http.sslCAInfo", str(settings.ca_file.absolute())))
             environment = git_environment(
                 self._program.home, git_dir=git_dir, allow=self.address.scheme, config=config, extra=way.extra
             )

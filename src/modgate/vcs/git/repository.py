@@ -86,6 +86,8 @@ class GitRepository:
         self.url = address.shown
         self._settings = settings
         self._clock = clock
+        # Git runs in the root folder, lest it find a repository above the mirrors.
+        mirrors = mirrors.absolute()
         program = GitProgram(settings.program, mirrors / "git-home")
         remote = Remote(
             address,

@@ -35,7 +35,7 @@ _ALWAYS = (
 
 def ssh_environment(access: SshAccess, proxy_command: str) -> dict[str, str]:
     """GIT_SSH_COMMAND and its company. An empty `proxy_command` connects directly."""
-    words = ["ssh", "-F", str(access.config) if access.config is not None else "none"]
+    words = ["ssh", "-F", str(access.config.absolute()) if access.config is not None else "none"]
     options = list(_ALWAYS)
     if proxy_command:
         options.append(f"ProxyCommand={proxy_command}")
@@ -53,4 +53,4 @@ def ssh_environment(access: SshAccess, proxy_command: str) -> dict[str, str]:
 
 def _file(path: Path) -> str:
     # ssh splits values at spaces and expands %-tokens in them.
-    return '"' + str(path).replace("%", "%%").replace('"', '\\"') + '"'
+    return '"' + str(path.absolute()).replace("%", "%%").replace('"', '\\"') + '"'
