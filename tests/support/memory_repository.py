@@ -36,7 +36,8 @@ class _Commit:
 
 @dataclass
 class MemoryRepository:
-    """Commits are made with `commit`; `broken` names methods that fail as an outage does.
+    """Commits are made with `commit`; `broken` names methods, and commits whose files cannot be read, that
+    fail as an outage does.
 
     `asked` lists the methods that were called, with their first argument.
     """
@@ -103,7 +104,10 @@ class MemoryRepository:
 
     async def read_file(self, ctx: Context, revision: str, path: str, *, limit: int) -> bytes:
         self._asks("read_file", path)
-        data = self._commit(revision).files.get(path)
+        commit = self._commit(revision)
+        if commit.name in self.broken:
+            raise Unavailable("the host cannot be reached", where=self.url)
+        data = commit.files.get(path)
         if data is None:
             raise Absent(f"no file {path} at {revision}")
         if len(data) > limit:

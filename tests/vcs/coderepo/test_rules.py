@@ -97,6 +97,76 @@ async def test_old_tags_are_incompatible_until_the_authors_use_modules() -> None
     assert await _version(code, "v2.0.0+incompatible") == "v2.0.0+incompatible"
 
 
+async def test_a_major_version_whose_newest_tag_has_a_go_mod_is_not_incompatible() -> None:
+    repository = MemoryRepository()
+    repository.commit({"a.go": "package repo\n"}, "v1.0.0", "v2.0.0", "v3.0.0")
+    repository.commit({"go.mod": f"module {ROOT}/v2\n"}, "v2.1.0")
+    assert await _code(repository).versions(CTX) == ("v1.0.0", "v3.0.0+incompatible")
+
+
+async def test_a_tag_belongs_to_the_module_in_its_majors_folder_unless_it_is_asked_for_as_incompatible() -> (
+    None
+):
+    repository = MemoryRepository()
+    repository.commit({"a.go": "package repo\n", "v2/go.mod": f"module {ROOT}/v2\n"}, "v2.0.0")
+    code = _code(repository)
+    with pytest.raises(Absent, match="must match major version"):
+        await _version(code, "v2.0.0")
+    assert (await _version(code, "main")).startswith("v0.0.0-")
+    assert await _version(code, "v2.0.0+incompatible") == "v2.0.0+incompatible"
+
+
+async def test_tags_that_look_like_pseudo_versions_or_are_incomplete_name_no_version() -> None:
+    repository = MemoryRepository()
+    made = "v1.2.1-0.20200101000000-0123456789ab"
+    repository.commit({"go.mod": f"module {ROOT}\n"}, made, "v1.5")
+    code = _code(repository)
+    assert await code.versions(CTX) == ()
+    assert (await _version(code, "main")).startswith("v0.0.0-")
+    with pytest.raises(Absent):
+        await _version(code, made)
+
+
+async def test_a_version_that_was_taken_back_is_no_name_for_a_commit_and_no_base() -> None:
+    repository = MemoryRepository()
+    repository.commit({"go.mod": f"module {ROOT}\n"}, "v1.0.0")
+    taken = repository.commit({"go.mod": f"module {ROOT}\n\nretract v1.0.1\n"}, "v1.0.1")
+    code = _code(repository)
+    assert (await _version(code, taken)).startswith("v1.0.1-0.")
+    repository.commit({"a.go": "package repo\n"})
+    assert (await _version(code, "main")).startswith("v1.0.1-0.")
+    assert await _version(code, "v1.0.1") == "v1.0.1"
+    repository.broken = {taken}
+    with pytest.raises(Unavailable):
+        await _version(code, "main")
+
+
+async def test_a_go_mod_that_cannot_be_parsed_takes_nothing_back() -> None:
+    repository = MemoryRepository()
+    repository.commit({"go.mod": f"module {ROOT}\n"}, "v1.0.0")
+    repository.commit({"go.mod": f"module {ROOT}\nretract v1.0.1\nrequire (\n"}, "v1.0.1")
+    repository.commit({"a.go": "package repo\n"})
+    assert (await _version(_code(repository), "main")).startswith("v1.0.2-0.")
+
+
+async def test_the_origin_says_what_a_version_depends_on() -> None:
+    repository = MemoryRepository()
+    repository.commit({"go.mod": f"module {ROOT}\n"}, "v1.0.0")
+    head = repository.commit({"a.go": "package repo\n"})
+    code = _code(repository)
+    own = {"VCS": "git", "URL": repository.url, "Hash": head}
+    tag_sum = (await repository.tags(CTX, "")).origin["TagSum"]
+    found = await code.stat(CTX, "main")
+    assert info_of(found).origin == {**own, "TagSum": tag_sum, "Ref": "refs/heads/main"}
+    assert list(info_of(found).origin or {}) == ["VCS", "URL", "Hash", "TagSum", "Ref"]
+    plain = await _pseudo(repository, head)
+    assert info_of(await code.stat(CTX, plain)).origin == own
+    based = await _pseudo(repository, head, "v1.0.0")
+    assert info_of(await code.stat(CTX, based)).origin == {**own, "TagSum": tag_sum}
+    chosen = info_of(await code.query(CTX, "v1")).origin or {}
+    assert (chosen["TagPrefix"], chosen["Ref"]) == ("v1.", "refs/tags/v1.0.0")
+
+
 async def test_tags_that_are_not_canonical_are_no_versions_but_commits() -> None:
     repository = MemoryRepository()
     repository.commit({"go.mod": f"module {ROOT}\n"}, "v1", "v1.0", "v1.0.0+meta", "release", "v01.0.0")
