@@ -68,7 +68,6 @@ def test_a_private_module_over_https_is_built_and_proved_by_the_gates_own_log(co
     children = Children(TOKEN)
     server.answer = children.look
     gate = corp.gate(server.url + "/team/lib.git", corp.token_for(server))
-    children.parent = gate.pid
     build_is_proved(corp, gate)
     assert {seen.credentials for seen in server.requests if seen.status == 200} == {("git", TOKEN)}
     assert children.looks > 0

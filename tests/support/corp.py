@@ -146,7 +146,6 @@ class Children:
     """Looks at the arguments of every process of the gate while its repository is being read."""
 
     def __init__(self, secret: str) -> None:
-        self.parent = 0
         self.looks = 0
         self.found: list[str] = []
         self._secret = secret.encode()
