@@ -24,6 +24,8 @@ from tests.support.raw_upstream import RawUpstream, said
 from tests.transport.credentials.test_github_app import app_entry, github
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from modgate.model.credentials import Credentials
     from tests.transport.credentials.conftest import Bench
 
@@ -38,6 +40,16 @@ KINDS = {
     "helper.example": f"{PLANTED}-helper",
     "netrc.example": f"{PLANTED}-netrc",
 }
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = before
+    root.setLevel(level)
 
 
 def everything(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Credentials:
