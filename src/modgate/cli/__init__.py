@@ -40,12 +40,12 @@ COMMANDS = {
     "faults": ("modgate.cli.faults", "Run a GOPROXY that fails as told"),
     "toolchain": ("modgate.cli.toolchain", "Show a module's toolchain, modules and downloads"),
     "sums": ("modgate.cli.sums", "Audit go.sum against the checksum database"),
-    "publish": ("modgate.cli.publish", "Publish a module version in a gate"),
-    "sumdb": ("modgate.cli.sumdb", "Audit, mirror or begin a checksum log"),
     "serve": ("modgate.cli.serve", "Run the module proxy"),
-    "route": ("modgate.cli.route", "Show where a module would come from, and why"),
-    "vcs": ("modgate.cli.vcs", "Make a module version from its repository"),
     "config": ("modgate.cli.config", "Show the configuration and where it comes from"),
+    "route": ("modgate.cli.route", "Show where a module would come from, and why"),
+    "vcs": ("modgate.cli.vcs", "Take a module straight from its repository"),
+    "publish": ("modgate.cli.publish", "Send a module version to a gate"),
+    "sumdb": ("modgate.cli.sumdb", "Make, audit or copy a checksum log"),
 }
 """Command -> (the module with its `run(args)`, its line in `--help`)."""
 
