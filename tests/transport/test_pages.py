@@ -258,6 +258,14 @@ async def test_http_is_tried_where_it_is_allowed_and_without_credentials(site: S
     assert b"uthorization" not in site.heads[-1]
 
 
+async def test_where_both_fail_both_are_told(site: Site) -> None:
+    site.answers["untrusted.test/lib"] = moved("https://10.0.0.1/")
+    with pytest.raises(
+        Unavailable, match=r"certificate is refused.*; over http: it redirects, which is refused"
+    ):
+        await site.pages().get("https://untrusted.test/lib", insecure=True)
+
+
 async def test_what_is_broken_is_unavailable(site: Site) -> None:
     site.answers["go.test/cut"] = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx"
     site.answers["go.test/odd"] = b"hello\r\n\r\n"

@@ -96,10 +96,16 @@ class Pages:
         address = yarl.URL(url, encoded=True)
         try:
             return await self._fetch(address)
-        except Unavailable:
-            if not insecure:
+        except Unavailable as error:
+            if not insecure or error.kind == "stopping":
                 raise
-        return await self._fetch(address.with_scheme("http"))
+            secure = error
+        try:
+            return await self._fetch(address.with_scheme("http"))
+        except Unavailable as error:
+            raise Unavailable(
+                f"{secure.what}; over http: {error.what}", where=secure.where, kind=secure.kind
+            ) from error
 
     async def close(self) -> None:
         """Close all connections."""

@@ -81,7 +81,7 @@ class Town:
         proxies: Mapping[str, str] | None = None,
         connect: float = 5.0,
         attempt: float = 0.2,
-        idle: float = 30.0,
+        idle: float = 300.0,
         connections: int = 32,
     ) -> GuardedEgress:
         """A guard that knows the town's names."""

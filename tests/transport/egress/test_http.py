@@ -111,6 +111,7 @@ async def test_a_plain_request_is_passed_on_without_what_is_the_proxys(town: Tow
         "GET ftp://good.test/ HTTP/1.1",
         "GET http:///x HTTP/1.1",
         "GET http://u:p@good.test/ HTTP/1.1",
+        "GET http://u@good.test/ HTTP/1.1",
         "CONNECT good.test HTTP/1.1",
         "CONNECT good.test:0 HTTP/1.1",
         "CONNECT good.test:99999 HTTP/1.1",

@@ -15,8 +15,9 @@ async def ended(socks: Socks) -> int:
     """How many bytes still came before the connection ended."""
     got = 0
     try:
-        while piece := await socks.reader.read(1000):
-            got += len(piece)
+        async with asyncio.timeout(15):
+            while piece := await socks.reader.read(1000):
+                got += len(piece)
     except ConnectionError:
         pass
     return got
@@ -49,6 +50,29 @@ async def test_the_end_of_one_way_leaves_the_other_open(town: Town) -> None:
         socks.writer.write_eof()
         assert await socks.reader.read() == b"you said all"
         socks.close()
+
+
+async def test_the_far_end_may_stop_talking_and_go_on_listening(town: Town) -> None:
+    heard = b""
+    done = asyncio.Event()
+
+    async def early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal heard
+        writer.write(b"go on")
+        writer.write_eof()
+        heard = await reader.read()
+        done.set()
+
+    port = await town.serve(early)
+    async with town.passage() as passage:
+        socks = town.socks(passage)
+        assert await socks.connect("good.test", port) == 0
+        async with asyncio.timeout(15):
+            assert await socks.reader.read() == b"go on"
+            socks.writer.write(b"all right")
+            socks.writer.write_eof()
+            await done.wait()
+        assert heard == b"all right"
 
 
 async def test_a_slow_reader_slows_the_sender(town: Town) -> None:
