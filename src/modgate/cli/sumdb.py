@@ -38,20 +38,21 @@ def keygen(
     lang: Lang = None,
 ) -> None:
     """Make a key."""
-    from modgate.errors import ModgateError  # noqa: PLC0415  not needed for --help
+    from modgate.errors import Invalid, ModgateError  # noqa: PLC0415  not needed for --help
     from modgate.wiring.sumdb import make_key  # noqa: PLC0415
 
     say = catalogue(lang)
     try:
+        if as_json and out is None:
+            raise Invalid(
+                "--json tells of a key in a file, and shows none", next_step="Name one: --out FILE."
+            )
         key, verifier_key = make_key(name, out)
     except ModgateError as error:
         tell(error)
         raise typer.Exit(USAGE) from None
     if as_json:
-        document = {"schema": 1, "name": name, "verifier_key": verifier_key}
-        print_json(document | {"file": None if out is None else str(out)})
-        if out is None:
-            typer.echo(key, err=True)
+        print_json({"schema": 1, "name": name, "verifier_key": verifier_key, "file": str(out)})
         return
     if out is None:
         print(key)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from modgate.checksumdb.audit import Report
     from modgate.messages import Catalogue
-    from modgate.sumdb.tiles import Tile
 
 __all__ = ["Wish", "verify_log"]
 
@@ -62,7 +61,7 @@ async def _audit(wish: Wish) -> Report:
     reader = log_reader(spec.name, wish.target, seconds=wish.timeout)
     try:
         report = await audit(
-            spec.verifier_key, reader, previous=previous, choose=lambda tiles: _chosen(tiles, wish)
+            spec.verifier_key, reader, previous=previous, choose=lambda count: _chosen(count, wish)
         )
     finally:
         await reader.close()
@@ -83,13 +82,12 @@ def _is_newer(report: Report, kept: bytes) -> bool:
     return not kept or int(kept.split(b"\n")[1]) <= report.head.tree.n
 
 
-def _chosen(tiles: Sequence[Tile], wish: Wish) -> Sequence[Tile]:
+def _chosen(count: int, wish: Wish) -> Sequence[int]:
     """The tiles of records to read: all of a small log, else some, spread at random."""
-    if wish.everything or (wish.sample is None and len(tiles) * _WIDTH <= _WHOLE):
-        return tiles
-    count = -(-(_SAMPLE if wish.sample is None else wish.sample) // _WIDTH)
-    places = random.SystemRandom().sample(range(len(tiles)), min(count, len(tiles)))
-    return [tiles[place] for place in sorted(places)]
+    if wish.everything or (wish.sample is None and count * _WIDTH <= _WHOLE):
+        return range(count)
+    some = -(-(_SAMPLE if wish.sample is None else wish.sample) // _WIDTH)
+    return sorted(random.SystemRandom().sample(range(count), min(some, count)))
 
 
 def _document(report: Report) -> dict[str, object]:
@@ -102,6 +100,7 @@ def _document(report: Report) -> dict[str, object]:
         "previous": report.previous,
         "checked": report.checked,
         "whole": report.whole,
+        "compared": report.compared,
         "found": report.found,
         "findings": [
             {"kind": each.kind, "record": each.number, "text": each.text} for each in report.findings
@@ -116,6 +115,8 @@ def _show(report: Report, say: Catalogue) -> None:
     out.print(say(previous, size=report.previous), soft_wrap=True)
     checked = "sumlog.text.whole" if report.whole else "sumlog.text.sample"
     out.print(say(checked, count=report.checked, size=report.head.tree.n), soft_wrap=True)
+    if report.compared < report.checked:
+        out.print(say("sumlog.text.compared", count=report.compared), soft_wrap=True)
     for each in report.findings:
         line = say(f"sumlog.finding.{each.kind}", number=each.number, text=each.text.strip())
         out.print(line, soft_wrap=True)
