@@ -415,6 +415,13 @@ async def test_credentials_do_not_follow_a_redirect_to_another_host(
     assert any(seen.credentials == ("alice", "s3cret") for seen in world.server.requests)
 
 
+async def test_a_credential_with_a_line_break_is_refused(world: World, repo: GitRepo) -> None:
+    world.credentials.passwords[world.server.netloc] = ("alice", "s3cret\nhost=evil.example")
+    with pytest.raises(Unavailable, match="line break") as caught:
+        await world.repository("m.git").tags(CTX, "v")
+    assert "s3cret" not in str(caught.value)
+
+
 async def test_a_redirect_within_the_host_is_followed(world: World, repo: GitRepo) -> None:
     def moved(seen: Seen) -> Answer | None:
         if not seen.path.startswith("/old.git"):

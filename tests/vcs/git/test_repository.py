@@ -10,6 +10,7 @@ import pytest
 from modgate.errors import Absent, Invalid, Unavailable
 from modgate.gomod import semver
 from modgate.gomod.modzip import FileKind
+from tests.support.git_http import Answer, Seen
 from tests.support.git_repos import Executable, Gitlink, GitRepo, Symlink
 from tests.vcs.git.conftest import CTX, ONLINE_NOT
 
@@ -122,6 +123,24 @@ async def test_a_server_of_protocol_0_that_gives_no_single_commits_is_fetched_wh
     repository = world.repository("zero.git")
     assert await repository.read_file(CTX, commits[5].hash[:12], "go.mod", limit=100) == b"module m // 5\n"
     assert await repository.read_file(CTX, "main", "go.mod", limit=100) == b"module m // 8\n"
+
+
+async def test_a_server_of_plain_files_is_fetched_whole(world: World) -> None:
+    repo = GitRepo(world.root / "dumb.git")
+    commits = [repo.commit({"go.mod": f"module m // {number}\n"}) for number in range(5)]
+    repo.tag("v1.0.0", commits[2])
+    repo.save()
+    repo.git("update-server-info")
+
+    def plain(seen: Seen) -> Answer:
+        path = world.root / seen.path.lstrip("/")
+        return Answer(200, {}, path.read_bytes()) if path.is_file() else Answer(404)
+
+    world.server.answer = plain
+    repository = world.repository("dumb.git")
+    assert (await repository.stat(CTX, "v1.0.0")).name == commits[2].hash
+    assert await repository.read_file(CTX, "v1.0.0", "go.mod", limit=99) == b"module m // 2\n"
+    assert await repository.recent_tag(CTX, commits[3].hash[:12], "", everything) == "v1.0.0"
 
 
 async def test_files_are_those_of_gos_archive(world: World) -> None:

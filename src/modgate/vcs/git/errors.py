@@ -230,6 +230,12 @@ class Failure:
                 "try again; vcs.timeout is the limit",
                 "timeout",
             )
+        if self.bound == "output":
+            return self._broken(
+                "the list of refs is longer than any repository's, and git was ended",
+                "check that the address is a git repository",
+                "bad-answer",
+            )
         return self._broken(
             f"the repository brings more than {self.quota} bytes, and git was ended",
             "vcs.max_repository is the limit",

@@ -16,7 +16,8 @@ Two repositories rather than one, because unshallowing a shallow clone under a f
 rarely walked ways; apart, each does what it does well. Commits alone rather than `blob:none` with a
 batch of blobs, because no question needs trees of other commits. Measured with git 2.39, in bytes from
 the server: 10,000 commits over 52 small files with 500 tags are 3.03 MB whole, 2.68 MB as blob:none,
-1.52 MB as commits alone, and then 3 to 6 kB for a further commit.
+1.52 MB as commits alone, and then 3 to 6 kB for a further commit. In repositories of people messages and
+trees are the smaller part: 384 commits over 700 files are 2.71 MB, 0.28 MB and 0.09 MB.
 """
 
 from __future__ import annotations

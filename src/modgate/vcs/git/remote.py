@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modgate.errors import Unavailable
 from modgate.model.credentials import SshAccess
 from modgate.vcs.git.environment import git_environment
 from modgate.vcs.git.errors import Failure
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Remote"]
 
+# A redirect may lead from http to https, never back.
+_ALLOWED = {"https": "https", "http": "http:https", "ssh": "ssh", "file": "file"}
 _HELPER = (
     "!f() { test \"$1\" = get || exit 0; printf 'username=%s\\npassword=%s\\n' "
     '"$MODGATE_GIT_USERNAME" "$MODGATE_GIT_PASSWORD"; }; f'
@@ -98,7 +101,11 @@ class Remote:
             if settings.ca_file is not None:
                 config.append(("http.sslCAInfo", str(settings.ca_file.absolute())))
             environment = git_environment(
-                self._program.home, git_dir=git_dir, allow=self.address.scheme, config=config, extra=way.extra
+                self._program.home,
+                git_dir=git_dir,
+                allow=_ALLOWED[self.address.scheme],
+                config=config,
+                extra=way.extra,
             )
             if trace:
                 environment["GIT_TRACE_PACKET"] = "2"
@@ -153,6 +160,14 @@ class Remote:
             found = await self._credentials.https(address.host, address.port, address.path)
             if found is not None:
                 way.secret = found.password.reveal()
+                if any(ord(char) < 0x20 for char in found.username + way.secret):
+                    # Git and its helper speak in lines.
+                    raise Unavailable(
+                        "the credential holds a line break or another control character",
+                        where=address.shown,
+                        next_step=f"check {found.source}",
+                        kind="bad-answer",
+                    )
                 way.credential = found.source
                 way.config.append((f"credential.https://{address.netloc}.helper", _HELPER))
                 way.extra["MODGATE_GIT_USERNAME"] = found.username or "git"
