@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Answers(Generic[T]):
-    """The last `limit` answers by key, each for as many seconds of `clock` as `ttl` says of it."""
+    """The last `limit` answers by key, each for as many seconds of `clock` as `ttl` says of it (0: not kept)."""
 
     def __init__(self, clock: Callable[[], float], *, ttl: Callable[[T], float], limit: int) -> None:
         self._clock = clock
@@ -68,7 +68,10 @@ class Answers(Generic[T]):
 
     async def _answer(self, key: str, ask: Callable[[], Awaitable[T]]) -> T:
         answer = await ask()
-        self._kept[key] = (self._clock() + self._ttl(answer), answer)
+        ttl = self._ttl(answer)
+        if ttl <= 0:
+            return answer
+        self._kept[key] = (self._clock() + ttl, answer)
         self._kept.move_to_end(key)
         while len(self._kept) > self._limit:
             self._kept.popitem(last=False)

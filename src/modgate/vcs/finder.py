@@ -12,6 +12,7 @@ Source: cmd/go/internal/vcs/vcs.go (RepoRootForImportPath, repoRootForImportDyna
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -39,6 +40,10 @@ __all__ = ["Finder", "PageReader"]
 
 _PUBLIC_VCS = frozenset({"git", "hg", "mod"})
 _NAMES = frozenset({*VCS_NAMES, "mod"})
+_MANY = 100
+"""Tags of one page above which it is not kept: its author shall not choose how much memory that takes."""
+_SHORT = 1 << 14
+"""Bytes of a page that are read at once; longer ones in a thread, since they may be made to be slow."""
 
 
 class PageReader(Protocol):
@@ -100,9 +105,13 @@ class Finder:
         self._private = private
         self._insecure = insecure
         self._reach = reach
-        self._answers: Answers[_Imports] = Answers(
-            clock, ttl=lambda answer: absent_ttl if answer.absent else ttl, limit=limit
-        )
+
+        def kept(answer: _Imports) -> float:
+            if len(answer.tags) > _MANY:
+                return 0.0
+            return absent_ttl if answer.absent else ttl
+
+        self._answers: Answers[_Imports] = Answers(clock, ttl=kept, limit=limit)
 
     async def find(self, ctx: Context, path: ModulePath) -> RepositoryRoot:
         """The repository of a module path."""
@@ -176,7 +185,8 @@ class Finder:
     async def _ask(self, path: str) -> _Imports:
         host, _, rest = path.partition("/")
         page = await self._pages.get(f"https://{host}/{rest}?go-get=1", insecure=self._insecure(path))
-        read = parse_go_imports(page.body)
+        short = len(page.body) <= _SHORT
+        read = parse_go_imports(page.body) if short else await to_thread(parse_go_imports, page.body)
         if page.cut and not read.ended:
             raise Unavailable(
                 "the page is too long to be read to the end of its head", where=page.url, kind="bad-answer"

@@ -286,6 +286,15 @@ async def test_the_memory_is_bounded(web: Web) -> None:
     assert web.asked == ["a.example/x", "b.example/x", "c.example/x", "a.example/x"]
 
 
+async def test_a_page_of_very_many_tags_is_read_and_not_kept(web: Web) -> None:
+    many = b"".join(tag(f"go.corp.example/x{number}", "git", "https://h/x") for number in range(1000))
+    web.put("go.corp.example/lib", many, LIB)
+    finder = web.finder()
+    for _ in range(2):
+        assert await finder.find(Context(), module("go.corp.example/lib")) == FOUND
+    assert len(web.asked) == 2
+
+
 async def test_many_askers_are_one_question_and_nobodys_leaving_ends_it(web: Web) -> None:
     web.put("go.corp.example/lib", LIB)
     web.gate = asyncio.Event()
