@@ -46,6 +46,8 @@ _IN_GROUPS = {
     ("sumdb", "keygen"),
     ("sumdb", "verify"),
     ("sumdb", "mirror"),
+    ("vcs", "get"),
+    ("vcs", "list"),
 }
 
 
