@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Answers(Generic[T]):
-    """The last `limit` answers by key, each for as many seconds of `clock` as `ttl` says of it (0: not kept)."""
+    """The last `limit` answers by key, each for as many seconds of `clock` as `ttl` says (0: not kept)."""
 
     def __init__(self, clock: Callable[[], float], *, ttl: Callable[[T], float], limit: int) -> None:
         self._clock = clock
