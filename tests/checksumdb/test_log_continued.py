@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modgate.errors import Tampered
+from modgate.errors import Tampered, Unavailable
 from modgate.ledger.logbook import MemoryLogBook
 from modgate.ledger.memory import MemoryLedger
 from modgate.model.blob import BlobMeta
@@ -17,13 +17,16 @@ from modgate.model.logbook import LogEntry, LogHead
 from modgate.storage.memory import MemoryStore
 from modgate.sumdb.head import open_head
 from modgate.sumdb.note import new_verifier, verifier_list
+from modgate.sumdb.records import parse_record
 from tests.checksumdb.logsetup import ASK, NAME, Company, sums_of
 from tests.checksumdb.setup import mv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from modgate.checksumdb.log import ChecksumLog
+    from modgate.gomod.types import ModuleVersion
+    from modgate.storage.memory import MemoryBlob
     from modgate.sumdb.records import Tree
 
 
@@ -317,6 +320,63 @@ async def test_a_record_that_rots_in_the_book_is_refused_not_handed_out(company_
     with pytest.raises(Tampered, match="record 17"):
         await company.get(f"lookup/{entry.version.path}@v1.0.0")
     assert "sumdb-tampered" in await company.alerts()
+
+
+class FullStore(MemoryStore):
+    """A store whose disk is full for a while."""
+
+    full = False
+
+    async def put(self, key: str, data: bytes, meta: BlobMeta) -> MemoryBlob:
+        self._check()
+        return await super().put(key, data, meta)
+
+    async def replace(self, key: str, data: bytes, meta: BlobMeta) -> MemoryBlob:
+        self._check()
+        return await super().replace(key, data, meta)
+
+    def _check(self) -> None:
+        if self.full:
+            raise Unavailable("no space left", kind="storage-full")
+
+
+async def test_what_a_full_disk_refused_is_logged_when_there_is_space_again() -> None:
+    store = FullStore(1 << 28)
+    company = Company(store=store)
+    await company.record(1, 2, 3)
+    client = company.client()
+    await client.sums(ASK, mv("corp.example/m1"))
+    store.full = True
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="no space"):
+            await company.record(4, 5)
+    assert parse_record(await company.get("lookup/corp.example/m2@v1.0.0"))[0] == 1
+    store.full = False
+    await company.record(5, 6)
+    for number in (4, 5, 6):
+        assert (await client.sums(ASK, mv(f"corp.example/m{number}"))).zip
+    assert await company.book.size(NAME) == 6
+    assert await company.alerts() == []
+
+
+async def test_a_locked_book_is_an_outage_and_nothing_is_lost() -> None:
+    class LockedBook(MemoryLogBook):
+        locked = False
+
+        async def append(self, log: str, records: Sequence[tuple[ModuleVersion, bytes]]) -> list[LogEntry]:
+            if self.locked:
+                raise Unavailable("locked")
+            return await super().append(log, records)
+
+    book = LockedBook()
+    company = Company(book=book)
+    await company.record(1)
+    book.locked = True
+    with pytest.raises(Unavailable, match="locked"):
+        await company.get("lookup/corp.example/m2@v1.0.0")
+    assert await company.get("lookup/corp.example/m1@v1.0.0")
+    book.locked = False
+    assert parse_record(await company.get("lookup/corp.example/m2@v1.0.0"))[0] == 1
 
 
 async def test_heads_are_kept_in_the_history_of_the_ledger(company_of_300: Company) -> None:
