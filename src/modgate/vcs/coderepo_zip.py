@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import tempfile
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from modgate.errors import Absent, Unavailable
+from modgate.errors import Absent, ModgateError, Unavailable
 from modgate.gomod.modzip import MAX_LICENSE, MAX_ZIP_FILE, FileEntry, create_zip
 
 if TYPE_CHECKING:
@@ -67,16 +69,25 @@ async def make_zip(
 ) -> ZipBody:
     """The zip of a version, made whole before it is returned.
 
-    `scratch` is a folder for the temporary file; None for the system's. Raises Invalid for a tree
-    that makes no module zip, Unavailable (`storage-full`) where it cannot be written, and what the
-    repository raises.
+    `scratch` is a folder for the temporary file, made where it is not there; None for the system's.
+    Raises Invalid for a tree that makes no module zip, Unavailable (`storage-full`) where it cannot be
+    written, and what the repository raises.
     """
     folder = found.place.folder
     async with repository.files(ctx, found.commit, folder, limit=_TREE) as tree:
         entries = list(tree)
         if folder and all(entry.path != "LICENSE" for entry in entries):
             entries += await _licence(ctx, repository, found.commit)
-        return await asyncio.to_thread(_written, version, entries, scratch)
+        stop = threading.Event()
+        work = asyncio.ensure_future(asyncio.to_thread(_written, version, entries, scratch, stop))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            # The thread reads from what is closed next, so its end is awaited; it is near.
+            stop.set()
+            with suppress(ModgateError):
+                await (await work).aclose()
+            raise
 
 
 async def _licence(ctx: Context, repository: Repository, commit: str) -> list[FileEntry]:
@@ -88,13 +99,30 @@ async def _licence(ctx: Context, repository: Repository, commit: str) -> list[Fi
     return [FileEntry.of("LICENSE", data)]
 
 
-def _written(version: ModuleVersion, entries: list[FileEntry], scratch: Path | None) -> ZipBody:
+class _Stoppable:
+    """Passes bytes on until somebody says stop."""
+
+    def __init__(self, file: BinaryIO, stop: threading.Event) -> None:
+        self._file = file
+        self._stop = stop
+
+    def write(self, data: bytes) -> int:
+        if self._stop.is_set():
+            raise OSError(errno.ECANCELED, "nobody waits for it any more")
+        return self._file.write(data)
+
+
+def _written(
+    version: ModuleVersion, entries: list[FileEntry], scratch: Path | None, stop: threading.Event
+) -> ZipBody:
     try:
+        if scratch is not None:
+            scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = cast("BinaryIO", tempfile.TemporaryFile(dir=scratch))  # noqa: SIM115  the body closes it
     except OSError as error:
         raise _broken(error) from error
     try:
-        facts = create_zip(version, entries, file)
+        facts = create_zip(version, entries, cast("BinaryIO", _Stoppable(file, stop)))
         size = file.tell()
         file.seek(0)
     except OSError as error:

@@ -170,7 +170,9 @@ async def _build(
     other = GoCommandSource(finder, command, clock=time.monotonic, trusted=reach, insecure=insecure)
     proxies = PageProxies(config, reach, known)
     stack.push_async_callback(proxies.close)
-    return DirectSource(finder, open_git, other=other, proxies=proxies.at, clock=time.monotonic)
+    return DirectSource(
+        finder, open_git, other=other, proxies=proxies.at, clock=time.monotonic, scratch=folder
+    )
 
 
 def _finder(config: Config, reach: Reach, known: Credentials) -> RootFinder:

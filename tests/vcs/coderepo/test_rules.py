@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import threading
 import zipfile
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +22,11 @@ from modgate.vcs.coderepo import CodeRepo, info_of
 from tests.support.memory_repository import MemoryRepository
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
+    from typing import BinaryIO
+
+    from modgate.gomod.modzip import FileEntry
 
 CTX = Context()
 ROOT = "example.com/repo"
@@ -318,10 +327,11 @@ async def test_a_file_that_no_zip_may_hold_makes_the_version_invalid(tmp_path: P
     assert not repository.open_trees
 
 
-async def test_a_temporary_folder_that_is_not_there_is_broken_not_absent(tmp_path: Path) -> None:
+async def test_a_temporary_folder_that_cannot_be_is_broken_not_absent(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in its place")
     repository = MemoryRepository()
     repository.commit({"go.mod": f"module {ROOT}\n"}, "v1.0.0")
-    code = CodeRepo(repository, ROOT, ModulePath(ROOT), scratch=tmp_path / "gone")
+    code = CodeRepo(repository, ROOT, ModulePath(ROOT), scratch=tmp_path / "file")
     with pytest.raises(Unavailable, match="temporary file"):
         await code.zip(CTX, await code.stat(CTX, "v1.0.0"))
 
@@ -334,6 +344,42 @@ async def test_a_zip_that_nobody_reads_leaves_nothing_behind(tmp_path: Path) -> 
     await body.aclose()
     await body.aclose()
     assert [piece async for piece in body] == []
+    assert not list(tmp_path.iterdir())
+
+
+async def test_a_zip_that_nobody_waits_for_any_more_is_not_finished(tmp_path: Path) -> None:
+    """Cancelled while a thread writes: the thread ends, then the tree is closed, and nothing is left."""
+    begun, go_on = threading.Event(), threading.Event()
+    opened: list[str] = []
+
+    class Slow(MemoryRepository):
+        @asynccontextmanager
+        async def files(
+            self, ctx: Context, revision: str, folder: str, *, limit: int
+        ) -> AsyncIterator[list[FileEntry]]:
+            async with super().files(ctx, revision, folder, limit=limit) as entries:
+                yield [replace(entry, open=partial(self.slow, entry)) for entry in entries]
+
+        def slow(self, entry: FileEntry) -> BinaryIO:
+            opened.append(entry.path)
+            begun.set()
+            go_on.wait(20)
+            assert self.open_trees
+            return entry.open()
+
+    repository = Slow()
+    repository.commit({f"file{number}.go": "package repo\n" * 50 for number in range(50)}, "v1.0.0")
+    code = CodeRepo(repository, ROOT, ModulePath(ROOT), scratch=tmp_path)
+    found = await code.stat(CTX, "v1.0.0")
+    task = asyncio.ensure_future(code.zip(CTX, found))
+    await asyncio.to_thread(begun.wait, 20)
+    task.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert repository.open_trees == 0
+    assert len(opened) < 50
     assert not list(tmp_path.iterdir())
 
 
