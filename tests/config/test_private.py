@@ -128,6 +128,7 @@ def test_what_may_be_published_is_named_or_follows_from_the_routes(tmp_path: Pat
         ('[[credentials]]\nhost = "a.example"', "needs token_env or token_file"),
         ('[[credentials]]\nhost = "a.example"\nkind = "github-app"\napp_id = "1"', "needs installation_id"),
         ('[[credentials]]\nhost = "https://a"\nkind = "ssh"', "is not a host or host:port"),
+        ('[vcs.repositories]\n"a.example/*" = "https://a.example/b"', "is a glob"),
         ('[vcs.repositories]\n"a.example" = "file:///etc"', "is no repository address"),
         ('[vcs.repositories]\n"a.example" = "ext::sh -c x"', "is no repository address"),
         ('[vcs.repositories]\n"a.example" = "ssh://-oProxyCommand=x/y"', "is no repository address"),

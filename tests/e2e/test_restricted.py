@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from modgate.sumdb.note import generate_key
 from tests.support.authority import Authority
 from tests.support.client import Reply, ask
 from tests.support.gate import Gate
@@ -36,7 +37,10 @@ def clients(tmp_path: Path) -> Iterator[tuple[Gate, dict[str, ssl.SSLContext]]]:
                 "principals": ["farm", "alice"],
             }
         ]
+        skey, _ = generate_key("log.corp.example", bytes(32))
+        (tmp_path / "log.key").write_text(skey + "\n", encoding="ascii")
         config = {
+            "checksum_log": {"key_file": str(tmp_path / "log.key")},
             "routes": json.dumps(routes),
             "tls": {"cert": str(cert), "key": str(key), "client_ca": str(authority.file)},
         }
@@ -60,13 +64,28 @@ def test_only_the_named_clients_read_a_restricted_module(
     for path in [*paths, "/secret.example/lib/@latest"]:
         refused = _ask(gate, path, contexts["mallory"])
         assert (refused.status, refused.whole) == (403, True)
-        assert "mallory may not read this module" in refused.text
+        assert "mallory may not read this" in refused.text
         for _ in range(3):
             assert _ask(gate, path, contexts["farm"]).status == 200
         # It is stored and was just answered: a hit must not cross from one client to another.
         assert _ask(gate, path, contexts["mallory"]).status == 403
     assert _ask(gate, "/cached-only" + paths[2], contexts["mallory"]).status == 403
     assert _ask(gate, "/cached-only" + paths[2], contexts["farm"]).status == 200
+
+
+def test_the_own_log_tells_of_it_only_the_named_clients(
+    clients: tuple[Gate, dict[str, ssl.SSLContext]],
+) -> None:
+    gate, contexts = clients
+    log = "/sumdb/log.corp.example"
+    lookup, data = f"{log}/lookup/secret.example/lib@v1.0.0", f"{log}/tile/8/data/000.p/1"
+    for _ in range(3):
+        assert _ask(gate, lookup, contexts["mallory"]).status == 403
+        assert _ask(gate, lookup, contexts["farm"]).status == 200
+        assert _ask(gate, data, contexts["mallory"]).status == 403
+        assert _ask(gate, data, contexts["farm"]).status == 200
+    for path in (f"{log}/latest", f"{log}/tile/8/0/000.p/1"):
+        assert _ask(gate, path, contexts["mallory"]).status == 200
 
 
 def test_what_is_open_is_shared(clients: tuple[Gate, dict[str, ssl.SSLContext]]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from modgate.errors import (
     Absent,
     Denied,
+    Invalid,
     ModgateError,
     Tampered,
     Unauthenticated,
@@ -16,10 +17,11 @@ from modgate.errors import (
     Unverified,
 )
 from modgate.gomod.protocol import Kind, checked
-from modgate.model import Context, ModuleSource
+from modgate.model import Context, MirrorAnswer, ModuleSource
 from modgate.model.routes import BLOCK, DIRECT, RouteRule, RouteTable
 from modgate.source.chain import ChainSource, Link
-from modgate.source.routes import BlockedSource, PermittedSource, Routes
+from modgate.source.permitted import PermittedMirror, PermittedSource
+from modgate.source.routes import BlockedSource, Routes
 from tests.support.sources import ScriptedSource, read
 
 CTX = Context()
@@ -137,6 +139,37 @@ async def test_who_may_not_read_a_module_is_refused_before_the_cache() -> None:
         await permitted.fetch(Context(principal="farm"), request)
     assert await read(await permitted.fetch(Context(principal="mallory"), REQUEST)) == GOOD
     assert sum(inner.counts.values()) == 2
+
+
+class Recorder:
+    """A mirror that says what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def fetch(self, _ctx: Context, name: str, rest: str) -> MirrorAnswer:
+        self.asked.append(f"{name}/{rest}")
+        return MirrorAnswer(b"record", immutable=True)
+
+
+async def test_the_own_log_tells_of_restricted_modules_only_those_who_may_read_them() -> None:
+    inner = Recorder()
+    mirror = PermittedMirror(inner, TABLE, "log.example")
+    secret, data = "lookup/team.test/a@v1.0.0", "tile/8/data/000.p/3"
+    for rest in (secret, data):
+        with pytest.raises(Unauthenticated):
+            await mirror.fetch(CTX, "log.example", rest)
+        with pytest.raises(Denied, match="mallory may not read"):
+            await mirror.fetch(Context(principal="mallory"), "log.example", rest)
+    assert not inner.asked
+    for rest in (secret, data):
+        assert not (await mirror.fetch(Context(principal="farm"), "log.example", rest)).shared
+    for rest in ("latest", "supported", "tile/8/0/000", "lookup/example.test/a@v1.0.0"):
+        assert (await mirror.fetch(CTX, "log.example", rest)).shared
+    assert (await mirror.fetch(CTX, "sum.golang.org", secret)).shared
+    assert len(inner.asked) == 7
+    with pytest.raises(Invalid):
+        await mirror.fetch(CTX, "log.example", "lookup/Team.test/a@v1.0.0")
 
 
 async def test_closing_closes_every_source() -> None:

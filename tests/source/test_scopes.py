@@ -15,8 +15,8 @@ from modgate.errors import Absent, Denied, Invalid, ModgateError, Tampered, Unau
 from modgate.gomod.protocol import Kind, Request, checked, parse
 from modgate.model import Answer, Context
 from modgate.model.routes import DIRECT, RouteRule, RouteTable
+from modgate.source.permitted import PermittedSource
 from modgate.source.prefetch import PrefetchSource
-from modgate.source.routes import PermittedSource
 from modgate.source.scopes import store_key
 from modgate.source.settings import PrefetchSettings
 from modgate.storage.memory import MemoryStore

@@ -72,6 +72,8 @@ def _check_repositories(value: object) -> object:
     repositories = value if isinstance(value, dict) else {}
     for prefix, address in repositories.items():
         check_patterns((prefix,))
+        if re.search(r"[*?\[\\,]", prefix):
+            raise ValueError(f"{prefix!r} is a glob; a repository is named by a module path as it is")
         if not _ADDRESS.match(address):
             raise ValueError(
                 f"{redact(address)!r} for {prefix} is no repository address: "

@@ -43,11 +43,15 @@ class ChecksumDatabase(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MirrorAnswer:
-    """One object of the `/sumdb/<name>/` tree: the bytes, and whether they can ever change."""
+    """One object of the `/sumdb/<name>/` tree: the bytes, and whether they can ever change.
+
+    `shared` is false for what was given to this client and is not everybody's.
+    """
 
     body: bytes
     immutable: bool
     content_type: str = "text/plain; charset=utf-8"
+    shared: bool = True
 
 
 class ChecksumMirror(Protocol):

@@ -87,7 +87,8 @@ class SumDB:
             immutable=answer.immutable,
             sha256=hashlib.sha256(answer.body).hexdigest() if answer.immutable else "",
         )
-        if answer.immutable and "%" not in raw_path and len(answer.body) <= _KEPT and ctx.fetch:
+        kept = answer.immutable and answer.shared and len(answer.body) <= _KEPT
+        if kept and "%" not in raw_path and ctx.fetch:
             key = (f"{self._mount}{raw_path}".encode("ascii"), "")
             cell = self._metrics.cell("sumdb", "hit", 200)
             self._memo.put(key, rep, answer.body, kind="sumdb", cell=cell, generation=generation)

@@ -1,15 +1,13 @@
 """Which source answers for a module path: the routing table, acted on.
 
-A private name must never reach a public upstream, so the table is asked before anything is sent; and
-who may not read a module is refused before the cache is, so that a hit never crosses principals.
+A private name must never reach a public upstream, so the table is asked before anything is sent.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modgate.errors import Denied, Unauthenticated
-from modgate.model.context import ANONYMOUS
+from modgate.errors import Denied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     from modgate.model import Answer, Context, ModuleSource
     from modgate.model.routes import RouteRule, RouteTable
 
-__all__ = ["BlockedSource", "PermittedSource", "Routes"]
+__all__ = ["BlockedSource", "Routes"]
 
 
 class BlockedSource:
@@ -57,32 +55,3 @@ class Routes:
         """Close every source, each once."""
         for source in {id(each): each for each in self._sources.values()}.values():
             await source.close()
-
-
-class PermittedSource:
-    """Lets through who may read the module, whether it is stored or not."""
-
-    def __init__(self, inner: ModuleSource, table: RouteTable) -> None:
-        self._inner = inner
-        self._table = table
-
-    async def fetch(self, ctx: Context, request: Request) -> Answer:
-        """The inner answer. Raises Unauthenticated for nobody in particular, Denied for somebody else."""
-        rule = self._table.find(request.path)
-        if rule.admits(ctx):
-            return await self._inner.fetch(ctx, request)
-        if ctx.principal == ANONYMOUS:
-            raise Unauthenticated(
-                "only named clients may read this module",
-                where=str(request.path),
-                next_step="present a client certificate that the gate's client_ca signed",
-            )
-        raise Denied(
-            f"{ctx.principal} may not read this module",
-            where=str(request.path),
-            next_step=f"ask the gate's operator to add the name ({rule.origin})",
-        )
-
-    async def close(self) -> None:
-        """Close the inner source."""
-        await self._inner.close()

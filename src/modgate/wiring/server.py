@@ -31,6 +31,7 @@ from modgate.server.memo import Memo
 from modgate.server.wire import Limits
 from modgate.source.fair import FairMirror
 from modgate.source.observed import Observer
+from modgate.source.permitted import PermittedMirror
 from modgate.storage.disk import DiskStore
 from modgate.storage.memory import MemoryStore
 from modgate.telemetry import Metrics, configure_logging
@@ -44,9 +45,10 @@ from modgate.wiring.vcs import open_direct
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from modgate.checksumdb.log import ChecksumLog
     from modgate.config import Config
     from modgate.gomod.protocol import Request
-    from modgate.model import BlobStore, Context, Ledger, Upstream
+    from modgate.model import BlobStore, ChecksumMirror, Context, Ledger, Upstream
 
 __all__ = ["serve"]
 
@@ -98,7 +100,7 @@ async def _serve(config: Config) -> None:
         publisher = build_publisher(ground, built.cached, observer, log)
         app = App(
             built.source,
-            None if mirrors is None else FairMirror(mirrors, turns(config)),
+            None if mirrors is None else _guarded(mirrors, ground, log),
             settings=Settings(
                 mount=config.prefix,
                 instance=instance,
@@ -121,6 +123,12 @@ async def _serve(config: Config) -> None:
         listener = Listener(app, _listen(config))
         listener.bind()
         await listener.serve()
+
+
+def _guarded(mirrors: Mirrors, ground: Ground, log: ChecksumLog | None) -> ChecksumMirror:
+    """In turns, and what restricted modules are called only for those who may read them."""
+    fair = FairMirror(mirrors, turns(ground.config))
+    return fair if log is None else PermittedMirror(fair, ground.table, log.name)
 
 
 async def _open_store(config: Config) -> BlobStore:

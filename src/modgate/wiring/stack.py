@@ -15,9 +15,10 @@ from modgate.model import Context
 from modgate.model.routes import BLOCK, DIRECT, PUBLISHED
 from modgate.source.bodies import drain
 from modgate.source.cached import CachedSource
+from modgate.source.permitted import PermittedSource
 from modgate.source.prefetch import PrefetchSource
 from modgate.source.published import PublishedAside, PublishedSource
-from modgate.source.routes import BlockedSource, PermittedSource, Routes
+from modgate.source.routes import BlockedSource, Routes
 from modgate.source.settings import CacheSettings, Memory, PrefetchSettings
 from modgate.source.turns import Turns
 from modgate.source.verified import VerifiedSource
