@@ -82,6 +82,8 @@ def program(path: Path, text: str) -> Path:
         "https://example.com\\@evil.example/x",
         "https://%2doops/x",
         "http://example.com/x",
+        "https://example.com/x%0Ahost=evil.example",
+        "ssh://example.com/x%00y",
         "--upload-pack=touch /tmp/x",
         "",
     ],

@@ -25,6 +25,8 @@ _HTTP = re.compile(rf"(?P<scheme>https?)://(?:{_USER}@)?{_HOST}(?::(?P<port>\d{{
 _SSH = re.compile(rf"(?:git\+)?ssh://(?:{_USER}@)?{_HOST}(?::(?P<port>\d{{1,5}}))?(?P<path>/{_PATH})")
 _SCP = re.compile(rf"(?:{_USER}@){_HOST}:(?P<path>(?![-:/]|\d+/)~?{_PATH})")
 
+_ENCODED_CONTROL = re.compile(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
+
 _PORTS = {"https": 443, "http": 80, "ssh": 22}
 
 
@@ -72,6 +74,8 @@ def parse_address(text: str, *, insecure: bool = False, local: bool = False) -> 
         if any(ord(char) < 0x20 for char in text):
             raise _refused(text, "a path with control characters")
         return GitAddress("file", text, text, "", 0, text)
+    if _ENCODED_CONTROL.search(text):
+        raise _refused(text, "it holds an encoded control character")
     if found := _HTTP.fullmatch(text):
         if found["scheme"] == "http" and not insecure:
             raise _refused(text, "http is not protected; vcs.insecure names modules for which it is allowed")
