@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from modgate.errors import Invalid
 from modgate.model.credentials import Credential, Secret, SshAccess
-from modgate.transport.credentials.github_app import GitHubApp, api_address
 from modgate.transport.credentials.helper import GitHelper, helper_command, helper_environment
 from modgate.transport.credentials.joint import Joint
 from modgate.transport.credentials.names import default_username, host_and_port, normal_host
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Mapping, Sequence
 
+    from modgate.transport.credentials.github_app import GitHubApp
     from modgate.transport.credentials.settings import Entry
 
 __all__ = ["HostCredentials"]
@@ -181,6 +181,9 @@ class HostCredentials:
         raise Invalid(f"the credential for {entry.host} needs token_env or token_file")
 
     def _app(self, entry: Entry) -> GitHubApp:
+        # JWTs and what they need cost a tenth of a gate's start; few gates have an App.
+        from modgate.transport.credentials.github_app import GitHubApp, api_address  # noqa: PLC0415
+
         api = entry.api or api_address(*entry.place)
         if not api.startswith("https://") or "@" in api:
             raise Invalid(
