@@ -85,7 +85,9 @@ def _queries(path: str, refs: _Refs, root: str, *, commits: int, everything: boo
     prefix, major, _ = module.split_path_version(path)
     below = prefix.removeprefix(root).strip("/")
     own = module.path_major_prefix(major) or "v0"
-    asked: set[str] = {"latest", "v0", "v1", "v2", "v1.2", "v0.1", "v9", "nothing-like-this", "v1.999.0"}
+    asked: set[str] = {"latest", "v1", "v2", "nothing-like-this"}
+    if commits > 1:
+        asked |= {"v0", "v1.2", "v0.1", "v9", "v1.999.0"}
     versions = [tag.removeprefix(f"{below}/") if below else tag for tag in refs.tags]
     for number, (tag, version) in enumerate(zip(refs.tags, versions, strict=True)):
         asked |= {version, tag}

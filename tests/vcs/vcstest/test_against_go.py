@@ -7,6 +7,7 @@ what it was asked before, because the first `.info` of a version stays in its ca
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 import time
@@ -114,23 +115,31 @@ def world(go_command: str, tmp_path_factory: pytest.TempPathFactory, request: py
 
 async def test_every_version_and_query_is_answered_as_go_answers_it(world: World) -> None:
     repositories = GitRepositories(world.folder / "mirrors", GitSettings(), time.monotonic)
-    different: list[str] = []
-    compared = versions = 0
+    turns = asyncio.Semaphore(3)
+
+    async def ours(name: str) -> dict[str, Said]:
+        repository = repositories.get(str(world.folder / "git" / name), local=True)
+        repository.url = f"https://{HOST}/{name}"
+        said: dict[str, Said] = {}
+        zips: dict[str, str] = {}
+        async with turns:
+            for subject in world.subjects[name]:
+                root = f"{HOST}/{name}.git"
+                said |= await modgate_says(Context(), repository, root, subject, zips=zips)
+        return said
+
     try:
-        for name, subjects in world.subjects.items():
-            repository = repositories.get(str(world.folder / "git" / name), local=True)
-            repository.url = f"https://{HOST}/{name}"
-            zips: dict[str, str] = {}
-            for subject in subjects:
-                said = await modgate_says(Context(), repository, f"{HOST}/{name}.git", subject, zips=zips)
-                for asked, ours in said.items():
-                    theirs = world.said[asked]
-                    compared += 1
-                    versions += not theirs.error
-                    if not _same(asked, ours, theirs):
-                        different.append(f"{asked}\n  go   {theirs}\n  ours {ours}")
+        answers = await asyncio.gather(*map(ours, world.subjects))
     finally:
         await repositories.close()
-    print(f"\n{compared} questions compared, {versions} of them versions: {len(different)} differences")
+    said = {asked: each for answer in answers for asked, each in answer.items()}
+    assert said.keys() == world.said.keys()
+    different = [
+        f"{asked}\n  go   {theirs}\n  ours {said[asked]}"
+        for asked, theirs in world.said.items()
+        if not _same(asked, said[asked], theirs)
+    ]
+    versions = sum(not each.error for each in world.said.values())
+    print(f"\n{len(said)} questions compared, {versions} of them versions: {len(different)} differences")
     assert not different, "\n".join(different[:20])
     assert versions > 200
