@@ -122,6 +122,18 @@ class LedgerContract:
         assert await ledger.release(first) is False
         assert await ledger.acquire("fill", "a", ttl=10) is None
 
+    async def test_a_clock_that_is_set_back_does_not_keep_a_lease_for_years(
+        self, ledger: Ledger, clock: SetClock
+    ) -> None:
+        first = await ledger.acquire("fill", "a", ttl=10)
+        clock.now -= 3600
+        second = await ledger.acquire("fill", "b", ttl=10)
+        assert first is not None
+        assert second is not None
+        assert second.token > first.token
+        assert second.expires_at == clock.now + 10
+        assert await ledger.acquire("fill", "a", ttl=10) is None
+
     async def test_a_released_lease_is_free_and_its_token_is_never_used_again(self, ledger: Ledger) -> None:
         tokens = []
         for holder in "abab":

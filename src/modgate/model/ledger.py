@@ -91,7 +91,9 @@ class Ledger(Protocol):
 
     async def acquire(self, name: str, holder: str, *, ttl: float) -> Lease | None:
         """Take the lease for `ttl` seconds: if it is free, expired, or already the holder's (which
-        renews it and keeps its token). None while another holds it.
+        renews it and keeps its token). None while another holds it, unless that lease ends later than
+        one granted now would, which only a clock that was set back explains. All who ask for a name ask
+        for the same `ttl`.
         """
 
     async def release(self, lease: Lease) -> bool:
