@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modgate.config import Config, ConfigInvalid, load, publish_patterns, route_table
+from modgate.config import Config, ConfigInvalid, load, publish_patterns, route_table, warnings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +46,13 @@ match = "secret.example"
 source = "https://nexus.corp"
 private = true
 principals = "farm"
+[[routes]]
+match = ["mirror.corp", "odd.example/mirror"]
+source = "https://trunk.corp"
+[[routes]]
+match = "open.corp"
+source = "https://trunk.corp"
+private = false
 [vcs.repositories]
 "odd.example/lib" = "git@git.odd.example:lib.git"
 [tls]
@@ -61,12 +68,20 @@ client_ca = "clients.pem"
         ("corp.example/public/x", "https://proxy.golang.org", False, "routes, table 1"),
         ("corp.example/other", "direct", True, "no_proxy"),
         ("pub.example/a/b", "publish-only", True, "routes, table 2"),
-        ("evil.example/a", "block", False, "routes, table 3"),
+        ("evil.example/a", "block", True, "routes, table 3"),
+        ("Evil.example/a", "block", True, "routes, table 3"),
+        ("mirror.corp/a", "https://trunk.corp", True, "routes, table 5"),
+        ("odd.example/mirror/a", "https://trunk.corp", False, "routes, table 5"),
+        ("open.corp/a", "https://trunk.corp", False, "routes, table 6"),
+        ("secret.example/Lib", "https://nexus.corp", True, "routes, table 4"),
         ("secret.example/a", "https://nexus.corp", True, "routes, table 4"),
         ("odd.example/lib/sub", "direct", True, "vcs.repositories"),
         ("odd.example/library", PROXY, False, "upstream"),
         ("git.corp/a", "block", True, "the name looks private"),
         ("ci.internal/a", "block", True, "the name looks private"),
+        ("127.1/a", "block", True, "the name looks private"),
+        ("10.0x7f/a", "block", True, "the name looks private"),
+        ("Corp.example/other", "direct", True, "no_proxy"),
         ("github.com/pkg/errors", PROXY, False, "upstream"),
     ],
 )
@@ -75,7 +90,7 @@ def test_the_first_rule_that_matches_counts(
 ) -> None:
     table = route_table(_config(tmp_path, ROUTES))
     rule = table.find(path)
-    assert (rule.source, rule.private, rule.origin) == (source, private, origin)
+    assert (rule.source, table.is_private(path), rule.origin) == (source, private, origin)
     assert table.is_open(path) is (not path.startswith("secret"))
 
 
@@ -123,7 +138,16 @@ def test_what_may_be_published_is_named_or_follows_from_the_routes(tmp_path: Pat
             "is a URL; a pattern is a module path",
         ),
         ('[[routes]]\nmatch = []\nsource = "direct"', "table 1, match"),
-        ('[[routes]]\nmatch = "a"\nsource = "direct"\nprivat = true', "privat"),
+        (
+            '[[routes]]\nmatch = "a"\nsource = "direct"\nprivat = true',
+            "privat: no such key; did you mean private?",
+        ),
+        (
+            '[[routes]]\nmatch = "a"\nsource = "direct"\nzzz = 1',
+            "known are match, source, private, principals",
+        ),
+        ('[[routes]]\nmatch = "/a.example"\nsource = "direct"', "would match nothing"),
+        ('private = "a.example:8080/*"', "would match nothing"),
         ('routes = "direct"', "a list of tables"),
         ('[[credentials]]\nhost = "a.example"', "needs token_env or token_file"),
         ('[[credentials]]\nhost = "a.example"\nkind = "github-app"\napp_id = "1"', "needs installation_id"),
@@ -135,6 +159,7 @@ def test_what_may_be_published_is_named_or_follows_from_the_routes(tmp_path: Pat
         ('[vcs.repositories]\n"a.example" = "https://u:hunter2@a/b"', "belongs into [[credentials]]"),
         ('[[routes]]\nmatch = "a"\nsource = "direct"\nprincipals = "farm"', "need tls.client_ca"),
         ("[publish]\nenabled = true", "needs publish.token_file or publish.token_env"),
+        ('[publish]\nenabled = true\ntoken_env = "T"', "needs publish.match, or a route"),
         ('[vcs]\ninternal_hosts = ["https://a"]', "is not a host or host:port"),
     ],
 )
@@ -158,3 +183,31 @@ def test_tables_can_be_set_as_json_in_a_variable(tmp_path: Path) -> None:
 def test_files_of_tables_are_meant_from_where_the_configuration_is(tmp_path: Path) -> None:
     config = _config(tmp_path, '[[credentials]]\nhost = "a.example"\ntoken_file = "secrets/token"')
     assert config.credentials[0].token_file == tmp_path / "secrets" / "token"
+
+
+def test_what_is_written_for_an_unknown_key_of_a_credential_is_not_shown(tmp_path: Path) -> None:
+    text = '[[credentials]]\nhost = "a.example"\ntoken_env = "T"\ntoken = "hunter2hunter2"'
+    problem = _problem(tmp_path, text)
+    assert "token: no such key" in problem
+    assert "hunter2" not in problem
+
+
+def test_rules_that_an_earlier_one_hides_are_told(tmp_path: Path) -> None:
+    text = """
+sumdb = "sum.golang.org"
+[[routes]]
+match = ["corp.example/*", "git.example/te?m"]
+source = "direct"
+[[routes]]
+match = ["corp.example/a*/b", "Corp.example/x", "git.example/team", "corp.example/"]
+source = "publish-only"
+[publish]
+match = ["corp.example/gen", "corp.example", "git.example/team"]
+"""
+    assert warnings(_config(tmp_path, text)) == [
+        "routes, table 2: corp.example/a*/b never counts, since corp.example/* (routes, table 1) comes first",
+        "routes, table 2: Corp.example/x never counts, since corp.example/* (routes, table 1) comes first",
+        "publish.match: corp.example/gen never counts, since corp.example/* (routes, table 1) comes first",
+        "publish.match: corp.example never counts, since corp.example/ (routes, table 2) comes first",
+        "publish.match: git.example/team never counts, since git.example/team (routes, table 2) comes first",
+    ]

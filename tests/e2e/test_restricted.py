@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,35 +22,41 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def clients(tmp_path: Path) -> Iterator[tuple[Gate, dict[str, ssl.SSLContext]]]:
-    authority = Authority(tmp_path, "authority")
-    cert, key = authority.issue("server")
+def upstream(tmp_path: Path) -> Iterator[FaultUpstream]:
     world = World(tmp_path / "world")
     world.add("secret.example/lib")
+    world.add("half.example/lib")
     world.add("open.example/lib")
+    world.add(
+        "open.example/asks", requires={"half.example/lib": "v1.0.0", "open.example/lib": "v1.0.0"}, go="1.16"
+    )
     world.finish()
-    with FaultUpstream(world.root) as upstream:
-        routes = [
-            {
-                "match": "secret.example/*",
-                "source": upstream.url,
-                "private": True,
-                "principals": ["farm", "alice"],
-            }
-        ]
-        skey, _ = generate_key("log.corp.example", bytes(32))
-        (tmp_path / "log.key").write_text(skey + "\n", encoding="ascii")
-        config = {
-            "checksum_log": {"key_file": str(tmp_path / "log.key")},
-            "routes": json.dumps(routes),
-            "tls": {"cert": str(cert), "key": str(key), "client_ca": str(authority.file)},
-        }
-        with Gate(tmp_path / "gate", upstream=upstream.url, config=config) as gate:
-            contexts = {}
-            for name in ("farm", "mallory"):
-                contexts[name] = ssl.create_default_context(cafile=str(authority.file))
-                contexts[name].load_cert_chain(*authority.issue(name))
-            yield gate, contexts
+    with FaultUpstream(world.root) as running:
+        yield running
+
+
+@pytest.fixture
+def clients(tmp_path: Path, upstream: FaultUpstream) -> Iterator[tuple[Gate, dict[str, ssl.SSLContext]]]:
+    authority = Authority(tmp_path, "authority")
+    cert, key = authority.issue("server")
+    readers = {"source": upstream.url, "principals": ["farm", "alice"]}
+    routes = [
+        {"match": "secret.example/lib", "private": True, **readers},
+        {"match": "half.example/*", **readers},
+    ]
+    skey, _ = generate_key("log.corp.example", bytes(32))
+    (tmp_path / "log.key").write_text(skey + "\n", encoding="ascii")
+    config = {
+        "checksum_log": {"key_file": str(tmp_path / "log.key")},
+        "routes": json.dumps(routes),
+        "tls": {"cert": str(cert), "key": str(key), "client_ca": str(authority.file)},
+    }
+    with Gate(tmp_path / "gate", upstream=upstream.url, config=config) as gate:
+        contexts = {}
+        for name in ("farm", "mallory"):
+            contexts[name] = ssl.create_default_context(cafile=str(authority.file))
+            contexts[name].load_cert_chain(*authority.issue(name))
+        yield gate, contexts
 
 
 def _ask(gate: Gate, path: str, context: ssl.SSLContext) -> Reply:
@@ -96,3 +103,34 @@ def test_what_is_open_is_shared(clients: tuple[Gate, dict[str, ssl.SSLContext]])
     told = [_ask(gate, path, contexts["mallory"]) for _ in range(20)]
     assert {each.status for each in told} == {200}
     assert told[-1].headers["modgate-cache"] == "hit"
+
+
+def test_nobody_has_a_restricted_module_fetched_for_whom_it_is_not(
+    clients: tuple[Gate, dict[str, ssl.SSLContext]], upstream: FaultUpstream
+) -> None:
+    gate, contexts = clients
+    assert _ask(gate, "/half.example/lib/@v/v1.0.0.mod", contexts["mallory"]).status == 403
+    assert _ask(gate, "/open.example/asks/@v/v1.0.0.mod", contexts["mallory"]).status == 200
+    while not upstream.gets("/open.example/lib/@v/v1.0.0.mod"):
+        time.sleep(0.01)  # it is announced after the restricted one
+    assert not [path for path in upstream.counts() if "half.example" in path]
+
+
+def test_caches_on_the_way_keep_a_restricted_module_for_nobody_else(
+    clients: tuple[Gate, dict[str, ssl.SSLContext]],
+) -> None:
+    gate, contexts = clients
+    log = "/sumdb/log.corp.example/lookup"
+    for path in ("/{}/@v/v1.0.0.mod", "/{}/@v/list", log + "/{}@v1.0.0"):
+        for module, whose in (("secret.example/lib", "private"), ("open.example/lib", "public")):
+            told = _ask(gate, path.format(module), contexts["farm"])
+            assert told.headers["cache-control"].startswith(f"{whose}, max-age="), path
+
+
+def test_another_spelling_is_no_way_around_a_rule(
+    clients: tuple[Gate, dict[str, ssl.SSLContext]], upstream: FaultUpstream
+) -> None:
+    gate, contexts = clients
+    assert _ask(gate, "/secret.example/!lib/@v/list", contexts["mallory"]).status == 403
+    assert _ask(gate, "/secret.example/lib/!sub/@latest", contexts["mallory"]).status == 403
+    assert not upstream.counts()

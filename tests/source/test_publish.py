@@ -204,6 +204,20 @@ async def test_only_modules_that_may_be_published_are_taken_and_the_body_stays_u
     await body.aclose()
 
 
+async def test_a_module_whose_route_takes_it_from_elsewhere_is_not_taken(bench: Bench) -> None:
+    body = pieces(b"x")
+    publisher = Publisher(
+        bench.store,
+        bench.ledger,
+        clock=bench.clock,
+        patterns="corp.example",
+        served=lambda path: path != PATH,
+    )
+    with pytest.raises(Denied, match="would not be served"):
+        await publisher.publish(version(), body)
+    await body.aclose()
+
+
 @pytest.mark.parametrize("pack", [tarred, gzipped])
 async def test_a_tree_gives_the_zip_that_go_would_make_of_the_folder(bench: Bench, pack: object) -> None:
     files = tree() | {

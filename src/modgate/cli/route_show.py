@@ -33,7 +33,7 @@ def show(found: Explained, say: Catalogue) -> None:
     facts.add_row(say("route.head.source"), _source(rule, say))
     if rule.reason:
         facts.add_row("", rule.reason)
-    facts.add_row(say("route.head.private"), say(f"route.private.{'yes' if rule.private else 'no'}"))
+    facts.add_row(say("route.head.private"), say(f"route.private.{'yes' if found.private else 'no'}"))
     readers = ", ".join(rule.principals) or say("route.readers.all")
     facts.add_row(say("route.head.readers"), readers)
     facts.add_row(say("route.head.publish"), say(f"route.publish.{'yes' if found.publishable else 'no'}"))
@@ -78,7 +78,7 @@ def document(found: Explained, say: Catalogue) -> dict[str, Any]:
     """The same for a machine."""
     return {
         "module": found.path,
-        "rule": _rule(found.rule),
+        "rule": {**_rule(found.rule), "private": found.private},
         "asked": [say.say(message) for message in found.asked],
         "credential": say.say(found.credential) if found.credential else "",
         "warnings": list(found.warnings),
@@ -93,7 +93,7 @@ def _rule(rule: RouteRule) -> dict[str, Any]:
         "origin": rule.origin,
         "match": [glob for glob in rule.patterns.split(",") if glob],
         "source": redact(rule.source),
-        "private": rule.private,
+        "private": bool(rule.private),
         "principals": list(rule.principals),
         "reason": rule.reason,
     }

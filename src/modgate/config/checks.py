@@ -55,6 +55,10 @@ def check_patterns(value: object) -> tuple[str, ...]:
             )
         if re.search(r"\s", pattern):
             raise ValueError(f"{pattern!r} contains white space; patterns are separated by commas")
+        if pattern.startswith("/") or re.match(r"[^/\[]*:", pattern):
+            raise ValueError(
+                f"{pattern!r} would match nothing: a module path begins with a host, without slash and port"
+            )
         if "**" in pattern:
             raise ValueError(
                 f"{pattern!r}: ** is no glob of Go; a pattern already matches every path below it"

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from modgate.config.foreign import foreign_hint
 from modgate.config.model import Config
+from modgate.config.private import Credential, Route
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +30,7 @@ __all__ = [
     "nearest",
     "sections",
     "unknown",
+    "unknown_within",
 ]
 
 ENV_PREFIX = "MODGATE_"
@@ -48,6 +50,8 @@ PATH_KEYS = frozenset(
 
 TABLE_PATHS = {"credentials": ("token_file", "key_file", "known_hosts", "config")}
 """The same for keys inside lists of tables."""
+
+_TABLES: dict[str, type[BaseModel]] = {"routes": Route, "credentials": Credential}
 
 FLAGS = {
     "--listen": "listen",
@@ -126,6 +130,13 @@ def unknown(name: str, *, shown: str = "") -> str:
     if not key:
         return "docs/configuration.md lists every key"
     return f"did you mean {all_keys()[key].variable if shown == 'variable' else key}?"
+
+
+def unknown_within(tables: str, name: str) -> str:
+    """The same for a key of one of the `tables` of a list, such as `routes`."""
+    known = _TABLES[tables].model_fields
+    guess = nearest(name, known)
+    return f"did you mean {guess}?" if guess else f"known are {', '.join(known)}"
 
 
 def _guess_key(name: str) -> str:

@@ -16,9 +16,18 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from modgate.config.goenv import go_defaults
-from modgate.config.keys import ENV_PREFIX, PATH_KEYS, TABLE_PATHS, all_keys, sections, unknown
+from modgate.config.keys import (
+    ENV_PREFIX,
+    PATH_KEYS,
+    TABLE_PATHS,
+    all_keys,
+    sections,
+    unknown,
+    unknown_within,
+)
 from modgate.config.model import Config
 from modgate.config.places import default_store, user_config_file
+from modgate.config.routing import unreached
 from modgate.config.tomlfile import flatten, key_lines, parse_toml
 from modgate.config.values import redact
 from modgate.errors import Invalid
@@ -125,7 +134,7 @@ def warnings(config: Config) -> list[str]:
         texts.append("no checksum database: modules are compared with their first sight only (sumdb)")
     if re.search(r"http://[^/@,|\s]+@", config.upstream):
         texts.append("upstream sends its credentials over plain http")
-    return texts
+    return [*texts, *unreached(config)]
 
 
 def _validate(layers: list[_Layer]) -> Config:
@@ -297,6 +306,9 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> list[str]:
         shown = f" (got {redact(repr(value))})" if isinstance(value, str | int | float) and not told else ""
         where = f"{origin}: " if origin else ""
         said = message[0].lower() + message[1:] if message[:2].istitle() else message
+        if number and item["type"] == "extra_forbidden":
+            # Its value is not shown: it may be a secret that belongs into a file.
+            said, shown = f"no such key; {unknown_within(name, parts[-1])}", ""
         if number and len(parts) > 1:
             said = f"table {number}, {'.'.join(parts[1:])}: {said}"
         texts.append(f"{where}{said}{shown}" if name not in origins else f"{where}{name}: {said}{shown}")

@@ -325,6 +325,13 @@ class Config(_Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _something_to_publish(self) -> Self:
+        named = self.publish.match or any(route.source == "publish-only" for route in self.routes)
+        if self.publish.enabled and not named:
+            raise ValueError("publish.enabled needs publish.match, or a route with source publish-only")
+        return self
+
     @property
     def base_url(self) -> str:
         """The URL a client on this machine puts into GOPROXY; empty for a Unix socket."""

@@ -22,6 +22,7 @@ Timeout = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 Bytes = Annotated[int, BeforeValidator(parse_size), Field(gt=0)]
 
 
+_NO_PROXIES = frozenset({"direct", "publish-only", "block"})
 _ADDRESS = re.compile(
     r"(?:https|ssh|http|git\+ssh)://(?:[\w.~%+-]+(?::[^\s/@]*)?@)?[A-Za-z0-9\[][^\s]*\Z"
     r"|\w[\w.-]*@[A-Za-z0-9][\w.-]*:[^\s-][^\s]*\Z"
@@ -53,7 +54,7 @@ def parse_map(value: object) -> object:
 
 
 def _check_source(value: object) -> object:
-    if value in {"direct", "publish-only", "block"}:
+    if value in _NO_PROXIES:
         return value
     if isinstance(value, str) and re.match(r"[a-z]+://", value):
         return check_upstream(value)
@@ -104,7 +105,7 @@ class Route(_Section):
     private: bool | None = Field(
         default=None,
         description="Names are never sent to a public upstream or checksum database. "
-        "Default: yes, except for a chain of proxies.",
+        "Default: yes; of a chain of proxies only names that look private.",
     )
     principals: Annotated[tuple[str, ...], BeforeValidator(parse_list)] = Field(
         default=(),
@@ -112,9 +113,9 @@ class Route(_Section):
     )
 
     @property
-    def is_private(self) -> bool:
-        """Whether its names stay inside."""
-        return self.source in {"direct", "publish-only"} if self.private is None else self.private
+    def is_private(self) -> bool | None:
+        """Whether its names stay inside; None: those that look private."""
+        return True if self.private is None and self.source in _NO_PROXIES else self.private
 
 
 class Vcs(_Section):

@@ -10,9 +10,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from modgate.gomod.patterns import match_prefix_patterns
 from modgate.gomod.private_names import looks_private
 from modgate.gomod.proxylist import EntryKind, parse_proxy_list
 from modgate.model.routes import BLOCK, DIRECT, PUBLISHED, RouteRule, RouteTable
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from modgate.config.model import Config
     from modgate.gomod.proxylist import ProxyEntry
 
-__all__ = ["is_inside", "publish_patterns", "route_table"]
+__all__ = ["is_inside", "publish_patterns", "route_table", "unreached"]
 
 _NAME_IT = "name it in a route: [[routes]] match = …, source = direct, a proxy, or publish-only"
 _NO_VCS = "version control is switched off (vcs.enabled); give it a route, or switch it on"
@@ -63,6 +65,24 @@ def publish_patterns(config: Config) -> str:
     if config.publish.match:
         return ",".join(config.publish.match)
     return ",".join(glob for route in config.routes if route.source == PUBLISHED for glob in route.match)
+
+
+def unreached(config: Config) -> list[str]:
+    """One sentence for each written glob that never counts, because a rule before it matches all it does."""
+    written = [(f"routes, table {number}", route.match) for number, route in enumerate(config.routes, 1)]
+    earlier: list[tuple[str, str]] = []
+    texts = []
+    for origin, globs in [*written, ("publish.match", config.publish.match)]:
+        for glob in globs:
+            # A star takes in whatever another glob has in its place; other marks prove nothing.
+            before = (each for each in earlier if not re.search(r"[?\[\\]", each[0]))
+            lower = glob.removesuffix("/").lower()
+            first = next((each for each in before if match_prefix_patterns(each[0].lower(), lower)), None)
+            if first is not None:
+                texts.append(f"{origin}: {glob} never counts, since {first[0]} ({first[1]}) comes first")
+        if origin != "publish.match":
+            earlier += [(glob, origin) for glob in globs]
+    return texts
 
 
 def is_inside(entry: ProxyEntry) -> bool:

@@ -2,7 +2,8 @@
 
 Sent to a public proxy or checksum database such a name finds nothing and tells strangers what a
 company calls its servers. Sources: RFC 6761, RFC 6762 (local), RFC 8375 (home.arpa), ICANN's reservation
-of `internal` (2024) and its refusal to delegate corp and home (2018).
+of `internal` (2024), its refusal to delegate corp and home (2018), and the URL standard for hosts that
+end in a number, which are addresses in one of their many spellings.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ __all__ = ["looks_private"]
 _INSIDE = re.compile(
     r"(?:[^/]*\.)?(?:internal|intranet|corp|local|localdomain|localhost|lan|home|private)(?::\d+)?\Z"
     r"|(?:[^/]*\.)?home\.arpa(?::\d+)?\Z"
-    r"|[^./]+\Z|\d+(?:\.\d+){3}(?::\d+)?\Z"
+    r"|[^./]+\Z|(?:[^/]*\.)?(?:\d+|0x[0-9a-f]*)(?::\d+)?\Z"
 )
 
 

@@ -3,6 +3,9 @@
 The table is asked before anything is sent, because a private name must never reach a public upstream or
 checksum database: what this module says of a path is what the proxy, the checksum mirror, prefetching,
 publishing and `modgate route explain` all go by.
+
+Case counts for nothing in a match: hosts such as github.com know a repository under any spelling, so a rule
+that `Corp` could walk past would neither keep a name inside nor a reader out.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ class RouteRule:
         patterns: Comma-separated globs over module path prefixes, as in GOPRIVATE; of the rule for
             private-looking names and of the last rule: empty.
         source: `direct`, `publish-only`, `block`, or a chain of proxies as in GOPROXY.
-        private: Whether its names stay inside.
+        private: Whether its names stay inside; None: those that look private.
         principals: Who may read what it covers; empty for everyone.
         origin: Where the rule is written, for people.
         reason: Of a `block`: why, and what to do, for people.
@@ -41,7 +44,7 @@ class RouteRule:
 
     patterns: str
     source: str
-    private: bool = False
+    private: bool | None = None
     principals: tuple[str, ...] = ()
     origin: str = ""
     reason: str = ""
@@ -61,14 +64,16 @@ class RouteTable:
 
     def find(self, path: str) -> RouteRule:
         """The rule for a module path."""
+        lower = path.lower()
         for rule in self.rules:
-            if match_prefix_patterns(rule.patterns, path):
+            if match_prefix_patterns(rule.patterns.lower(), lower):
                 return rule
         return self.inside if looks_private(path) else self.default
 
     def is_private(self, path: str) -> bool:
         """Whether the name stays inside."""
-        return self.find(path).private
+        private = self.find(path).private
+        return looks_private(path) if private is None else private
 
     def is_open(self, path: str) -> bool:
         """Whether everyone who reaches the gate may read it."""

@@ -135,12 +135,13 @@ class GoProxy:
             modified=modified,
             age=answer.age or 0.0,
             rest=None if answer.max_age is None else (0.0 if answer.stale else answer.max_age),
+            shared=self._is_open(request.path),
         )
 
     async def _keep(self, rep: Representation, request: Request, generation: Hashable) -> None:
         # A fill's bytes are remembered once they are stored: what is removed there must be forgotten here.
         worth = rep.blob is not None if rep.immutable else rep.complete and bool(rep.rest)
-        worth = worth and self._is_open(request.path)
+        worth = worth and rep.shared
         if not worth or rep.size is None:
             return
         key = (f"{self._mount}/{request.url_path}".encode("ascii", "strict"), "")

@@ -24,7 +24,7 @@ __all__ = ["MUTABLE_MAX_AGE", "Representation", "respond"]
 MUTABLE_MAX_AGE = 60.0
 """Seconds ahead for which a client may keep an answer that can change."""
 
-_IMMUTABLE = b"public, max-age=31536000, immutable"
+_IMMUTABLE = b"max-age=31536000, immutable"
 # Possessive: a header full of blanks would otherwise be tried in every split, for half a second each.
 _ONE_RANGE = re.compile(rb"\s*+bytes\s*+=\s*+(\d{0,18}+)\s*+-\s*+(\d{0,18}+)\s*+", re.IGNORECASE)
 
@@ -43,6 +43,7 @@ class Representation:
         modified: Unix seconds when the bytes were stored.
         age: Seconds since a source confirmed a mutable answer.
         rest: Seconds for which a mutable answer may still be reused; None: ask again each time.
+        shared: Whether caches on the way may give it to other clients.
     """
 
     content_type: bytes
@@ -54,6 +55,7 @@ class Representation:
     modified: float | None = None
     age: float = 0.0
     rest: float | None = None
+    shared: bool = True
 
     @property
     def complete(self) -> bool:
@@ -73,18 +75,19 @@ class Representation:
     def validators(self) -> Headers:
         """What a 304 repeats."""
         headers: Headers = []
+        whose = b"public" if self.shared else b"private"
         if self.sha256:
             headers.append((b"etag", self.etag))
         if self.modified is not None and self.immutable:
             headers.append((b"last-modified", formatdate(self.modified, usegmt=True).encode()))
         if self.immutable:
-            headers.append((b"cache-control", _IMMUTABLE))
+            headers.append((b"cache-control", b"%s, %s" % (whose, _IMMUTABLE)))
         elif self.rest is None:
             headers.append((b"cache-control", b"no-cache"))
         else:
             # max-age counts from the confirmation, as Age does, so their difference is what is left.
             ahead = max(0.0, min(MUTABLE_MAX_AGE, self.rest))
-            headers.append((b"cache-control", f"public, max-age={int(self.age + ahead)}".encode()))
+            headers.append((b"cache-control", b"%s, max-age=%d" % (whose, self.age + ahead)))
             headers.append((b"age", str(int(self.age)).encode()))
         return headers
 

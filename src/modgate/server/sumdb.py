@@ -86,6 +86,7 @@ class SumDB:
             extra=self._extra,
             immutable=answer.immutable,
             sha256=hashlib.sha256(answer.body).hexdigest() if answer.immutable else "",
+            shared=answer.shared,
         )
         kept = answer.immutable and answer.shared and len(answer.body) <= _KEPT
         if kept and "%" not in raw_path and ctx.fetch:

@@ -73,6 +73,8 @@ class Publisher:
         ledger: The judge of what a version is.
         clock: Unix seconds.
         patterns: Comma-separated globs over module paths that may be published.
+        served: Whether a module's route serves what is published; the content of others would show up beside
+            what their own source says of the version.
         logged: Told a version, the h1 of its zip and of its go.mod, before it becomes visible.
         forget: Told a module whose list and newest version changed.
         alert: Told kind, subject and text of a refused second content.
@@ -86,6 +88,7 @@ class Publisher:
         *,
         clock: Callable[[], float],
         patterns: str,
+        served: Callable[[ModulePath], bool] = lambda _path: True,
         logged: Callable[[ModuleVersion, str, str], Awaitable[None]] = _nothing,
         forget: Callable[[ModulePath], Awaitable[None]] = _forget_nothing,
         alert: Callable[[str, str, str], None] = lambda _kind, _subject, _text: None,
@@ -95,6 +98,7 @@ class Publisher:
         self._ledger = ledger
         self._clock = clock
         self._patterns = patterns
+        self._served = served
         self._logged = logged
         self._forget = forget
         self._alert = alert
@@ -114,6 +118,13 @@ class Publisher:
                 "this module may not be published here",
                 where=str(path),
                 next_step="publish.match names those that may; by default those of publish-only routes",
+            )
+        if not self._served(path):
+            raise Denied(
+                "this module's route takes it from elsewhere, so what is published would not be served",
+                where=str(path),
+                next_step="Ask the gate's operator for a publish-only route before the one that counts now "
+                "(`modgate route explain` shows it).",
             )
 
     async def publish(

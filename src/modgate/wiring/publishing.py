@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from modgate.config import publish_patterns
 from modgate.errors import Unavailable
 from modgate.model import Context, Sums, Verification
+from modgate.model.routes import PUBLISHED
 from modgate.server.publish import Patience, Publishing
 from modgate.server.tokens import Tokens
 from modgate.source.publish import Publisher
@@ -52,6 +53,7 @@ def build_publisher(
         ground.ledger,
         clock=time.time,
         patterns=publish_patterns(config),
+        served=lambda path: ground.table.find(path).source == PUBLISHED,
         forget=cached.forget,
         alert=observer.alert,
         logged=logged,

@@ -34,6 +34,7 @@ class Explained:
     Attributes:
         path: The module.
         rule: The rule that matched.
+        private: Whether the name stays inside.
         rules: All rules in the order they are asked.
         asked: What would be asked, in order, one sentence each.
         credential: What the repository's host would be told.
@@ -44,6 +45,7 @@ class Explained:
 
     path: ModulePath
     rule: RouteRule
+    private: bool
     rules: tuple[RouteRule, ...]
     asked: tuple[Message, ...]
     checks: tuple[Message, ...]
@@ -56,15 +58,16 @@ async def explained(config: Config, path: ModulePath) -> Explained:
     """What the configuration means for a module. Asks nobody. Raises Invalid for bad credentials."""
     table = route_table(config)
     rule = table.find(path)
-    publishable = match_prefix_patterns(publish_patterns(config), path)
+    publishable = rule.source == PUBLISHED and match_prefix_patterns(publish_patterns(config), path)
     asked, address = _asked(config, path, rule.source)
     warnings: list[str] = []
     return Explained(
         path,
         rule,
+        table.is_private(path),
         table.all_rules,
         tuple(asked),
-        tuple(_checks(config, path, rule)),
+        tuple(_checks(config, path, private=table.is_private(path))),
         publishable,
         await _credential(config, address, warnings) if address else None,
         tuple(dict.fromkeys(warnings)),
@@ -122,8 +125,8 @@ async def _credential(config: Config, address: str, warnings: list[str]) -> Mess
     return Message("route.credential.held", {"host": host, "kind": kind})
 
 
-def _checks(config: Config, path: ModulePath, rule: RouteRule) -> list[Message]:
-    inside = rule.private or match_prefix_patterns(",".join(config.no_sumdb), path)
+def _checks(config: Config, path: ModulePath, *, private: bool) -> list[Message]:
+    inside = private or match_prefix_patterns(",".join(config.no_sumdb), path)
     exempt = match_prefix_patterns(",".join(config.sumdb_exempt), path)
     checks: list[Message] = []
     if config.sumdb and not inside and not exempt:

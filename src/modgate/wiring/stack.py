@@ -115,7 +115,7 @@ def build_stack(
             cached.ensure,
             PrefetchSettings(concurrency=config.prefetch.concurrency, unused_bytes=config.prefetch.max_bytes),
             clock=time.monotonic,
-            private=ground.table.is_private,
+            private=lambda path: ground.table.is_private(path) or not ground.table.is_open(path),
             watch=observer,
         )
     return Stack(source, permitted, cached)
