@@ -193,6 +193,30 @@ async def test_a_head_of_another_key_is_refused(company_of_300: Company) -> None
         await other.record(1)
 
 
+@pytest.mark.parametrize("rot", [b"garbage", b"\xff\x00", b"shorter", b"flipped"])
+@pytest.mark.parametrize("when", ["before the start", "while it runs"])
+async def test_a_published_head_that_rots_is_made_anew_from_the_book(
+    company_of_300: Company, rot: bytes, when: str
+) -> None:
+    company = company_of_300
+    head = await company.kept("latest") or b""
+    if rot == b"shorter":
+        rot = head[:60]
+    elif rot == b"flipped":
+        rot = head.replace(b"\n300\n", b"\n301\n")
+    meta = BlobMeta(sha256=hashlib.sha256(rot).hexdigest(), size=len(rot), stored_at=0.0)
+    await company.store.replace(f"sumdb/{NAME}/latest", rot, meta)
+    if when == "before the start":
+        company.another("after")
+        assert await company.get("latest") == head
+        assert await company.kept("latest") == head
+    await company.record(300)
+    assert tree_of(company, await company.kept("latest") or b"").n == 301
+    assert await company.alerts() == ["sumdb-bitrot"]
+    client = company.client()
+    assert (await client.sums(ASK, mv("corp.example/m300"))).zip
+
+
 async def test_another_root_for_a_size_in_the_book_stops_the_log() -> None:
     company = Company()
     forger = Company()

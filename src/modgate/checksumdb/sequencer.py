@@ -26,7 +26,7 @@ from modgate.gomod.module import escape_path, escape_version
 from modgate.model.logbook import LogHead
 from modgate.sumdb.head import EMPTY_HEAD, Head, open_head
 from modgate.sumdb.log import EMPTY_EDGE, Edge, data_tile, data_tiles, edge_tiles_of, grow, sign_tree
-from modgate.sumdb.note import verifier_list
+from modgate.sumdb.note import UnverifiedNote, verifier_list
 from modgate.sumdb.records import format_record
 from modgate.sumdb.tlog import record_hash
 
@@ -157,8 +157,7 @@ class Sequencer:
         if self._started:
             return
         parts = self._parts
-        found = await parts.kept.read_dated(self._latest)
-        published = self._open(found[0], "the head in the store") if found and found[0] else EMPTY_HEAD
+        published = await self._published()
         signed = await self._signed()
         if published.tree.n > signed.tree.n:
             raise self._refused(
@@ -207,6 +206,24 @@ class Sequencer:
         found = await asyncio.gather(*(kept.read_dated(file) for file, _ in answers))
         missing = [each for each, there in zip(answers, found, strict=True) if there is None]
         await kept.write_together(missing)
+
+    async def _published(self) -> Head:
+        """The head in the store; one that rotted counts as lost, and is made again from the book.
+
+        Raises Tampered where it is another key's, Unavailable.
+        """
+        found = await self._parts.kept.read_dated(self._latest)
+        if not found or not found[0]:
+            return EMPTY_HEAD
+        try:
+            return open_head(found[0], self._verifiers)
+        except UnverifiedNote:
+            return self._open(found[0], "the head in the store")
+        except (Invalid, Tampered) as error:
+            reason = f"it is no signed head any more ({error.what})"
+            self._parts.alarms.alert("sumdb-bitrot", f"{self._latest}: {reason}; made anew")
+            await self._parts.kept.drop(self._latest, reason)
+            return EMPTY_HEAD
 
     async def _signed(self) -> Head:
         head = await self._parts.book.head(self._name)
@@ -292,8 +309,7 @@ class Sequencer:
 
     async def _publish(self, head: Head) -> None:
         kept = self._parts.kept
-        found = await kept.read_dated(self._latest)
-        standing = self._open(found[0], "the head in the store") if found and found[0] else EMPTY_HEAD
+        standing = await self._published()
         if standing.tree.n >= head.tree.n:
             # Another process on this store was faster, or the book went back under us.
             signed = await self._signed()
