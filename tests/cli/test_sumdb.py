@@ -78,12 +78,14 @@ def test_without_a_file_the_private_key_alone_is_on_standard_output(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "name", ["corp", "../x.y", "a b.example", "sum+x.example", "https://sum.example", ""]
+    "name",
+    ["corp", "../x.y", "a b.example", "sum+x.example", "https://sum.example", "", "sum.golang.org"],
 )
 def test_a_name_that_is_no_host_gets_no_key(tmp_path: Path, name: str) -> None:
     done = run(tmp_path, "keygen", name)
     assert done.returncode == 2
     assert "PRIVATE" not in done.stdout
+    assert "sum.corp.example" in done.stderr
 
 
 def test_an_audit_reads_every_record_and_remembers_the_head(tmp_path: Path) -> None:

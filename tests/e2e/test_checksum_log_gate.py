@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modgate.sumdb.note import generate_key
-from tests.support.gate import Gate, GoClient
+from tests.support.gate import Gate, GateFailedError, GoClient
 from tests.support.modules import World
 from tests.support.sumdb_server import TestDatabase, serve
 
@@ -75,3 +75,27 @@ def test_public_and_exempt_modules_verify_against_the_gates_own_log_over_restart
     assert not any("corp.example" in path for path in db.requests)
     offline = GoClient(go_command, tmp_path / "offline", (tmp_path / "gate" / "store").as_uri(), verifier_key)
     offline.run("mod", "download", f"{PRIVATE}@v1.0.0", f"{PUBLIC}@v1.1.0")
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        (generate_key(NAME, b"g" * 32)[0][:-6], "cannot be used"),
+        (generate_key("sum.golang.org", b"g" * 32)[0], "is the public checksum database"),
+        (generate_key(NAME, b"g" * 32)[1], "this is no signing key"),
+    ],
+)
+def test_a_gate_does_not_start_with_a_key_that_is_none_or_not_its_own(
+    tmp_path: Path, key: str, reason: str
+) -> None:
+    file = tmp_path / "log.key"
+    file.write_text(key)
+    file.chmod(0o600)
+    config = {"checksum_log": {"key_file": str(file)}}
+    with pytest.raises(GateFailedError) as caught:
+        Gate(tmp_path / "gate", upstream="http://127.0.0.1:1", config=config)
+    said = str(caught.value)
+    assert reason in said
+    assert str(file) in said
+    assert "modgate sumdb keygen" in said
+    assert key.rpartition("+")[2] not in said

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from modgate.errors import Invalid
 from modgate.sumdb.note import new_verifier
 
-__all__ = ["KNOWN", "Spec", "check_name", "parse_gosumdb", "split_request"]
+__all__ = ["KNOWN", "Spec", "check_name", "check_own_name", "parse_gosumdb", "split_request"]
 
 KNOWN = {
     "sum.golang.org": "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8",
@@ -86,6 +86,19 @@ def check_name(name: str) -> None:
     """Raise Invalid unless the name is `host` or `host/path`, so that it is safe in a URL and a path."""
     if not _NAME.fullmatch(name) or ".." in name:
         raise Invalid(f"invalid sumdb name (must be host[/path]): {name[:100]!r}", malformed=True)
+
+
+def check_own_name(name: str) -> None:
+    """Raise Invalid for a name that a log of one's own cannot have.
+
+    Clients keep what they saw of a log under its name: two logs of one name look like an attack to them.
+    """
+    check_name(name)
+    if name in KNOWN or name in _ALIASES:
+        raise Invalid(
+            f"{name} is the public checksum database, and another log of its name an attack to clients",
+            next_step="Give the log a name of its own: modgate sumdb keygen sum.corp.example.",
+        )
 
 
 def split_request(path: str) -> tuple[str, str]:

@@ -16,7 +16,8 @@ from modgate.gomod.patterns import match_prefix_patterns
 from modgate.ledger.logbook import SqliteLogBook
 from modgate.ledger.sqlite import SqliteLedger
 from modgate.source.authority import LogAuthority
-from modgate.sumdb.spec import parse_gosumdb
+from modgate.sumdb.note import new_signer
+from modgate.sumdb.spec import check_own_name, parse_gosumdb
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["build_log", "build_mirror"]
 
 _MAX_KEY = 4096
+_KEYGEN = "`modgate sumdb keygen NAME --out FILE` makes one; checksum_log.key_file names it."
 
 
 def build_mirror(ground: Ground) -> Mirror | None:
@@ -81,8 +83,17 @@ def build_log(
             where="checksum_log.key_file",
             next_step="Name a folder: --store DIR.",
         )
+    key = _key(path)
+    try:
+        check_own_name(new_signer(key).name)
+    except Invalid as error:
+        raise Invalid(
+            f"the signing key of the checksum log cannot be used: {error.what}",
+            where=str(path),
+            next_step=error.next_step or _KEYGEN,
+        ) from None
     log = ChecksumLog(
-        _key(path),
+        key,
         book=SqliteLogBook(ledger),
         store=ground.store,
         ledger=ledger,
@@ -91,7 +102,10 @@ def build_log(
         holder=holder,
     )
     structlog.get_logger("modgate").info(
-        "own checksum log", name=log.name, gosumdb=f"{log.verifier_key} {config.base_url}/sumdb/{log.name}"
+        # Without an address, which is right behind every port, name and proxy: go asks its GOPROXY.
+        "own checksum log",
+        name=log.name,
+        gosumdb=log.verifier_key,
     )
     return log
 
@@ -110,8 +124,8 @@ def _key(path: Path) -> str:
         raise Unavailable(
             f"the signing key of the checksum log cannot be read: {reason}",
             where=str(path),
-            next_step="`modgate sumdb keygen NAME` makes one; checksum_log.key_file names it.",
+            next_step=_KEYGEN,
         ) from None
     if not key.startswith("PRIVATE+KEY+"):
-        raise Invalid("this is no signing key (PRIVATE+KEY+…)", where=str(path))
+        raise Invalid("this is no signing key (PRIVATE+KEY+…)", where=str(path), next_step=_KEYGEN)
     return key

@@ -21,7 +21,7 @@ from modgate.ledger.memory import MemoryLedger
 from modgate.model.context import Context
 from modgate.storage.disk import DiskStore
 from modgate.sumdb.note import generate_key
-from modgate.sumdb.spec import check_name
+from modgate.sumdb.spec import check_own_name
 from modgate.transport.file import FileUpstream
 from modgate.wiring.client import local_host, upstream
 
@@ -43,7 +43,11 @@ def make_key(name: str, out: Path | None) -> tuple[str, str]:
 
     Raises Invalid (a name that is no host), Unavailable (the file exists, or cannot be written).
     """
-    check_name(name)
+    try:
+        check_own_name(name)
+    except Invalid as error:
+        step = error.next_step or "A host, without https://: for example sum.corp.example."
+        raise Invalid(error.what, next_step=step) from error
     if "." not in name.partition("/")[0].partition(":")[0].strip("."):
         raise Invalid(f"{name[:100]!r} does not look like a host", next_step="For example sum.corp.example.")
     key, verifier_key = generate_key(name, secrets.token_bytes(32))
