@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
 
 from modgate.errors import Denied, Tampered, Unavailable
 from modgate.gomod.types import ModulePath, ModuleVersion, Version
-from modgate.model import Sums, Verification, VerificationRecord
+from modgate.model import BlobMeta, Sums, Verification, VerificationRecord
 from modgate.source.authority import LogAuthority
 from modgate.source.bodies import drain
 from modgate.source.verified import VerifiedSource
@@ -17,6 +18,8 @@ from tests.support.modules import BuiltModule, go_mod_h1, zip_h1
 from tests.support.sources import Clock, TableDatabase, read, settled
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from modgate.errors import ModgateError
     from modgate.gomod.protocol import Request
     from modgate.ledger.memory import MemoryLedger
@@ -52,6 +55,12 @@ def logging(stack: Stack, log: Log, *exempt: str) -> Stack:
         logged=log,
     )
     return stack.again(verified=inner, database=database)
+
+
+def authority_over(
+    stack: Stack, database: TableDatabase, fill: Callable[[Context, Request], Awaitable[object]]
+) -> LogAuthority:
+    return LogAuthority(database, fill, stack.ledger, stack.store, clock=stack.clock)
 
 
 async def test_an_exempt_version_is_logged_before_it_is_passed_on(stack: Stack, small: BuiltModule) -> None:
@@ -120,7 +129,7 @@ async def test_the_authority_fills_a_private_version_and_asks_the_database_for_a
 ) -> None:
     database = TableDatabase(small, big, exempt=(small.path,))
     fills = Fills(stack.ledger, small, stack.clock)
-    authority = LogAuthority(database, fills, stack.ledger)
+    authority = authority_over(stack, database, fills)
     private = await authority.sums(CTX, version_of(small))
     assert (private.zip, private.mod) == (zip_h1(small.zip), go_mod_h1(small.mod))
     assert private.verified is Verification.LOCAL
@@ -128,7 +137,7 @@ async def test_the_authority_fills_a_private_version_and_asks_the_database_for_a
     public = await authority.sums(CTX, version_of(big))
     assert public.verified is Verification.SUMDB
     assert len(fills.asked) == 1
-    alone = LogAuthority(database, fills, stack.ledger, public=False)
+    alone = LogAuthority(database, fills, stack.ledger, stack.store, clock=stack.clock, public=False)
     with pytest.raises(Denied, match="private modules only"):
         await alone.sums(CTX, version_of(big))
 
@@ -143,15 +152,56 @@ async def test_the_authority_asks_for_the_right_to_a_version_that_lies_ready(
         raise Denied("mallory may not read this module")
 
     with pytest.raises(Denied, match="mallory"):
-        await LogAuthority(database, refuse, stack.ledger).sums(CTX, version_of(small))
+        await authority_over(stack, database, refuse).sums(CTX, version_of(small))
 
 
-async def test_a_version_without_a_first_sight_is_no_record(stack: Stack, small: BuiltModule) -> None:
-    async def there(_ctx: Context, _request: Request) -> None:
-        """It lies in the store already."""
+async def nothing(_ctx: Context, _request: Request) -> None:
+    """It lies in the store already, or cannot be stored."""
 
-    authority = LogAuthority(TableDatabase(exempt=(small.path,)), there, stack.ledger)
-    with pytest.raises(Unavailable, match="no record of its first sight"):
+
+async def put(stack: Stack, built: BuiltModule, kind: str, data: bytes) -> None:
+    meta = BlobMeta(sha256=hashlib.sha256(data).hexdigest(), size=len(data), stored_at=stack.clock())
+    await stack.store.put(asked(built, kind).url_path, data, meta)
+
+
+async def test_what_is_stored_and_in_no_ledger_is_seen_first_when_the_log_asks(
+    stack: Stack, small: BuiltModule
+) -> None:
+    await put(stack, small, "zip", small.zip)
+    authority = authority_over(stack, TableDatabase(exempt=(small.path,)), nothing)
+    for _ in range(2):
+        sums = await authority.sums(CTX, version_of(small))
+        assert (sums.zip, sums.mod) == (zip_h1(small.zip), go_mod_h1(small.mod))
+    seen = [await stack.ledger.seen(version_of(small), kind) for kind in ("zip", "mod")]
+    assert [each and each.h1 for each in seen] == [sums.zip, sums.mod]
+
+
+@pytest.mark.parametrize("how", ["another go.mod is stored", "another go.mod was seen first"])
+async def test_stored_parts_that_do_not_belong_together_are_no_record(
+    stack: Stack, small: BuiltModule, how: str
+) -> None:
+    await put(stack, small, "zip", small.zip)
+    if how == "another go.mod is stored":
+        await put(stack, small, "mod", b"module example.com/other\n")
+    else:
+        other = VerificationRecord(version_of(small), "mod", go_mod_h1(b"other"), "none", stack.clock())
+        await stack.ledger.first_seen(other)
+    authority = authority_over(stack, TableDatabase(exempt=(small.path,)), nothing)
+    with pytest.raises(Tampered, match="hashes to"):
+        await authority.sums(CTX, version_of(small))
+    assert await stack.ledger.seen(version_of(small), "zip") is None or how != "another go.mod is stored"
+
+
+async def test_a_stored_zip_that_is_none_is_broken_not_absent(stack: Stack, small: BuiltModule) -> None:
+    await put(stack, small, "zip", b"PK no zip")
+    authority = authority_over(stack, TableDatabase(exempt=(small.path,)), nothing)
+    with pytest.raises(Unavailable):
+        await authority.sums(CTX, version_of(small))
+
+
+async def test_what_could_not_be_stored_is_no_record(stack: Stack, small: BuiltModule) -> None:
+    authority = authority_over(stack, TableDatabase(exempt=(small.path,)), nothing)
+    with pytest.raises(Unavailable, match="could not be stored"):
         await authority.sums(CTX, version_of(small))
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from modgate.gomod.types import ModuleVersion
     from modgate.model import Blob, ChecksumDatabase, Context, Ledger, ModuleSource, RunOverBody
 
-__all__ = ["VerifiedSource"]
+__all__ = ["VerifiedSource", "stored_sums"]
 
 _REMEMBERED = 50_000
 
@@ -236,10 +236,11 @@ def _zip_sums(version: ModuleVersion, file: BinaryIO) -> tuple[str, str]:
     return facts.h1, dirhash.hash_go_mod(go_mod)
 
 
-async def _is(sums: Sums, request: Request, version: ModuleVersion, blob: Blob) -> bool:
-    """Whether a stored object has its sums. Raises Unavailable where it cannot be read."""
-    if request.kind is Kind.MOD:
-        return dirhash.hash_go_mod(await blob.read()) == sums.mod
+async def stored_sums(version: ModuleVersion, blob: Blob) -> tuple[str, str]:
+    """The h1 of a stored zip, and of its go.mod.
+
+    Raises Unavailable: `bad-answer` where it is no module zip, although the bytes are those that were stored.
+    """
     path = blob.path
     body = b"" if path is not None else await blob.read()
 
@@ -248,11 +249,25 @@ async def _is(sums: Sums, request: Request, version: ModuleVersion, blob: Blob) 
             return _zip_sums(version, file)
 
     try:
-        return await asyncio.to_thread(read) == (sums.zip, sums.mod)
-    except (Invalid, Unavailable):
-        return False  # no module zip at all, although the bytes are those that were stored
+        return await asyncio.to_thread(read)
+    except Invalid as error:
+        raise Unavailable(
+            f"the stored zip breaks Go's rules: {error.what}", where=str(version), kind="bad-answer"
+        ) from error
     except OSError as error:
         raise Unavailable(f"cannot read the store: {error.strerror}", where=str(version)) from error
+
+
+async def _is(sums: Sums, request: Request, version: ModuleVersion, blob: Blob) -> bool:
+    """Whether a stored object has its sums. Raises Unavailable where it cannot be read."""
+    if request.kind is Kind.MOD:
+        return dirhash.hash_go_mod(await blob.read()) == sums.mod
+    try:
+        return await stored_sums(version, blob) == (sums.zip, sums.mod)
+    except Unavailable as error:
+        if error.kind != "bad-answer":
+            raise
+        return False
 
 
 def _mismatch(what: str, version: ModuleVersion, got: str, want: str, source: str) -> Tampered:

@@ -97,7 +97,9 @@ def build_log(
         book=SqliteLogBook(ledger),
         store=ground.store,
         ledger=ledger,
-        authority=LogAuthority(database, fill, ledger, public=config.checksum_log.public),
+        authority=LogAuthority(
+            database, fill, ledger, ground.store, clock=time.time, public=config.checksum_log.public
+        ),
         clock=time.time,
         holder=holder,
     )
