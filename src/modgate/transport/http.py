@@ -252,7 +252,8 @@ class HTTPUpstream:
             headers["Modgate-Via"] = ", ".join((*ctx.via, self._instance))
         home = url.origin() == self._base.origin()
         told = (self._authorization or await self._own(url)) if home else None
-        if told is None and (home or url.scheme == "https"):
+        # For a base that is an answer's word, the credentials know netrc as well, and decide by themselves.
+        if told is None and self._reach is None and (home or url.scheme == "https"):
             told = self._netrc.authorization(url.host or "")
         if told is not None:
             headers["Authorization"] = told

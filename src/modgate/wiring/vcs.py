@@ -1,7 +1,8 @@
 """Version control as the configuration wants it: finder, guarded way out, credentials, git, the go command.
 
 The hosts that the operator named need not have public addresses: those of vcs.internal_hosts, of
-vcs.repositories and of the patterns of `direct` routes. No other host is let into the network.
+vcs.repositories and of the patterns of `direct` routes. No other host is let into the network. That, and the
+credentials, is for the operator's own modules; everything else has a way out of its own (`source.confided`).
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from modgate.config.places import default_store
 from modgate.config.routing import route_table
 from modgate.gomod.patterns import match_prefix_patterns
 from modgate.model.routes import DIRECT
+from modgate.source.confided import AnonymousFinder, ConfidedSource, ReadersFinder
 from modgate.source.direct import DirectSource
 from modgate.source.gocmd import GoCommandSource
+from modgate.transport.credentials.nobody import NoCredentials
 from modgate.transport.egress import GuardedEgress
 from modgate.transport.pages import Pages
-from modgate.transport.reach import Reach
+from modgate.transport.reach import NOWHERE, Reach
 from modgate.vcs.finder import Finder
 from modgate.vcs.git import GitRepositories, GitSettings
 from modgate.vcs.gocmd import GoCommand, Programs
@@ -34,7 +37,7 @@ from modgate.wiring.credentials import certificates, credentials
 from modgate.wiring.page_proxies import PageProxies
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from modgate.config import Config
     from modgate.model import ModuleSource
@@ -94,15 +97,39 @@ async def open_direct(
     in memory. Raises Invalid for credentials that contradict each other.
     """
     async with AsyncExitStack() as stack:
-        yield await _build(config, stack, cache or _folder(config, stack), None, held)
+        folder = cache or _folder(config, stack)
+        known = _held(config, stack, held)
+        inside = await _build(config, stack, folder, known, reach_of(config))
+        outside = await _build(config, stack, folder / "anonymous", None, NOWHERE)
+        yield ConfidedSource(inside, outside, confided(config))
 
 
 @asynccontextmanager
 async def one_shot(config: Config, named: Named | None) -> AsyncIterator[ModuleSource]:
     """Version control for one command of a person, whose mirrors are kept in the user's cache folder."""
     folder = config.vcs.cache or default_store(os.environ).parent / "vcs"
+    host = host_of(named.url) if named is not None and not named.local else ""
     async with AsyncExitStack() as stack:
-        yield await _build(config, stack, folder, named)
+        known = _held(config, stack, None)
+        reach = reach_of(config, *filter(None, [host]))
+        yield await _build(config, stack, folder, known, reach, named=named)
+
+
+def confided(config: Config) -> Callable[[str], bool]:
+    """Whether a module is one of the operator's own: private, restricted, or with an address of his."""
+    table = route_table(config)
+    mapped = ",".join(config.vcs.repositories)
+    return lambda path: (
+        table.is_private(path) or not table.is_open(path) or match_prefix_patterns(mapped, path)
+    )
+
+
+def _held(config: Config, stack: AsyncExitStack, held: Credentials | None) -> Credentials:
+    if held is not None:
+        return held
+    known = credentials(config)
+    stack.push_async_callback(known.close)
+    return known
 
 
 def _folder(config: Config, stack: AsyncExitStack) -> Path:
@@ -117,17 +144,14 @@ async def _build(
     config: Config,
     stack: AsyncExitStack,
     folder: Path,
-    named: Named | None,
-    held: Credentials | None = None,
+    held: Credentials | None,
+    reach: Reach,
+    *,
+    named: Named | None = None,
 ) -> ModuleSource:
-    """The parts, closed with the stack in the reverse order."""
+    """The parts, closed with the stack in the reverse order; without credentials, for anybody's modules."""
     vcs = config.vcs
-    host = host_of(named.url) if named is not None and not named.local else ""
-    reach = reach_of(config, *filter(None, [host]))
-    known = held
-    if known is None:
-        known = credentials(config)
-        stack.push_async_callback(known.close)
+    known = held or NoCredentials()
     egress = GuardedEgress(reach)
     stack.push_async_callback(egress.close)
     slots = asyncio.Semaphore(vcs.concurrency)
@@ -155,6 +179,8 @@ async def _build(
     finder: RootFinder
     if named is None:
         finder = _finder(config, reach, known)
+        if held is None:
+            finder = AnonymousFinder(finder)
         stack.push_async_callback(finder.close)
     else:
         finder = NamedRepository(named.url, open_git, root=named.root)
@@ -176,12 +202,14 @@ async def _build(
 
 
 def _finder(config: Config, reach: Reach, known: Credentials) -> RootFinder:
-    insecure = ",".join(config.vcs.insecure)
-    return Finder(
+    table = route_table(config)
+    insecure, mapped = ",".join(config.vcs.insecure), ",".join(config.vcs.repositories)
+    finder = Finder(
         Pages(reach, credentials=known),
         clock=time.monotonic,
         repositories=config.vcs.repositories,
-        private=route_table(config).is_private,
+        private=table.is_private,
         insecure=lambda path: match_prefix_patterns(insecure, path),
         reach=reach,
     )
+    return ReadersFinder(finder, table, lambda path: match_prefix_patterns(mapped, path))
