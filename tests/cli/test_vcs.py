@@ -217,3 +217,19 @@ def test_a_second_call_needs_no_fetch(tmp_path: Path) -> None:
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert first.stdout == second.stdout
     print(f"second call: {time.monotonic() - started:.2f} s")
+
+
+def test_what_is_told_beside_the_answer_is_not_on_standard_output(
+    tmp_path: Path, repository: GitRepo
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("for-nobody-in-particular")
+    token.chmod(0o644)
+    config = tmp_path / "modgate.toml"
+    config.write_text(f'[[credentials]]\nhost = "git.corp.example"\ntoken_file = "{token}"\n')
+    repo = repository.url
+    done = _run(tmp_path, "list", MODULE, "--repo", repo, "--config", str(config), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)
+    assert "modgate: " in done.stderr
+    assert "chmod 600" in done.stderr

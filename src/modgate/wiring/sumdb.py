@@ -23,6 +23,7 @@ from modgate.storage.disk import DiskStore
 from modgate.sumdb.note import generate_key
 from modgate.sumdb.spec import check_own_name
 from modgate.transport.file import FileUpstream
+from modgate.wiring.aside import log_aside
 from modgate.wiring.client import local_host, upstream
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ async def copy(
     Returns the size of the tree that was verified, and what could not be had, by version: Absent (the
     database does not know it), Denied (a private name, which was not asked for). Raises everything else.
     """
+    log_aside()
     chain = [] if spec.url else parse_proxy_list(proxies) if proxies else []
     ways = [
         Candidate(_upstream(entry.url, seconds), any_error=entry.falls_back_on_error)

@@ -33,6 +33,7 @@ from modgate.vcs.finder import Finder
 from modgate.vcs.git import GitRepositories, GitSettings
 from modgate.vcs.gocmd import GoCommand, Programs
 from modgate.vcs.named import NamedRepository
+from modgate.wiring.aside import log_aside
 from modgate.wiring.credentials import certificates, credentials
 from modgate.wiring.page_proxies import PageProxies
 
@@ -107,6 +108,7 @@ async def open_direct(
 @asynccontextmanager
 async def one_shot(config: Config, named: Named | None) -> AsyncIterator[ModuleSource]:
     """Version control for one command of a person, whose mirrors are kept in the user's cache folder."""
+    log_aside()
     folder = config.vcs.cache or default_store(os.environ).parent / "vcs"
     host = host_of(named.url) if named is not None and not named.local else ""
     async with AsyncExitStack() as stack:
