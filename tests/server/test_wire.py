@@ -124,6 +124,27 @@ def test_a_body_is_never_read_as_the_next_request(server: Running) -> None:
         assert answers_in(answer) == [(200, MOD)]
 
 
+@pytest.mark.parametrize("framing", [f"Content-Length: {len(SMUGGLED)}", "Transfer-Encoding: chunked"])
+def test_a_body_beside_an_upgrade_is_never_read_as_the_next_request(server: Running, framing: str) -> None:
+    with server.connect() as client:
+        client.sendall(
+            get(MOD_PATH, "Connection: Upgrade", "Upgrade: h2c", framing).replace(b"GET", b"PUT", 1)
+        )
+        assert read_all(client).startswith(b"HTTP/1.1 400")
+    with server.connect() as client:
+        client.sendall(get(MOD_PATH, "Connection: Upgrade, close", "Upgrade: h2c"))
+        assert read_all(client).startswith(b"HTTP/1.1 200")
+
+
+def test_what_stands_behind_a_body_is_no_header(server: Running) -> None:
+    trailer = "Disable-Module-Fetch: true\r\nHost: b\r\nX-Request-Id: trailer\r\n\r\n"
+    with server.connect() as client:
+        client.sendall(get(MOD_PATH, "Transfer-Encoding: chunked") + b"1\r\nx\r\n0\r\n" + trailer.encode())
+        status, headers, body = head_of(read_all(client))
+    assert (status, body) == (200, MOD)
+    assert headers["x-request-id"] != "trailer"
+
+
 def test_a_head_of_any_form_has_a_bound(server: Running) -> None:
     for attack in (
         get("/", "X: " + "a" * 70_000),

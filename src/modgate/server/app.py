@@ -174,9 +174,10 @@ class App:
 
     async def _outcome(self, exchange: Exchange) -> _Outcome:
         if exchange.method not in {"GET", "HEAD"}:
-            methods = "GET, HEAD, PUT" if self._takes_upload(exchange) else "GET, HEAD"
-            text = f"only {methods.replace('GET, HEAD', 'GET and HEAD')} are answered here"
-            return _Outcome(text_response(405, [text], [(b"allow", methods.encode())]), result="error")
+            upload = self._takes_upload(exchange)
+            text = f"only {'GET, HEAD and PUT' if upload else 'GET and HEAD'} are answered here"
+            methods = b"GET, HEAD, PUT" if upload else b"GET, HEAD"
+            return _Outcome(text_response(405, [text], [(b"allow", methods)]), result="error")
         check_host(exchange)
         path = exchange.raw_path
         if self._mount:

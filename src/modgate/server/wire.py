@@ -143,6 +143,7 @@ class GateProtocol(HttpToolsProtocol):
         self._plain = False
         self._principal = ""
         self._too_large = False
+        self._in_body = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected."""
@@ -203,12 +204,20 @@ class GateProtocol(HttpToolsProtocol):
         if not self._between:
             self._data = b""
         self._between = False
+        self._in_body = False
         super().on_message_begin()
         if self._principal:
             self.scope["extensions"] = {"modgate.principal": {"name": self._principal}}
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head. What stands behind a chunked body is none (RFC 9110, 6.5.1)."""
+        # Whoever strips or checks heads before us has not seen it.
+        if not self._in_body:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """A whole head: answer from the memo, or start the application."""
+        self._in_body = True
         if self._head_bytes > self._shared.limits.head_bytes:
             # More than one request may have come at once: this one's own size counts.
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -231,9 +240,14 @@ class GateProtocol(HttpToolsProtocol):
         """What llhttp lets pass, or notices only after the application would have started."""
         if self.parser.get_http_version() not in {"1.1", "1.0"}:
             raise ValueError("not HTTP/1.1 or HTTP/1.0")
+        body = False
         for name, value in self.headers:
             if name == b"transfer-encoding" and value.lower() != b"chunked":
                 raise ValueError("no such transfer coding")
+            body = body or name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        if body and self.parser.should_upgrade():
+            # llhttp takes what follows for another protocol, and then for the next request.
+            raise ValueError("a body and an upgrade")
 
     def on_body(self, body: bytes) -> None:
         """Part of a request body, which nothing here reads."""
