@@ -305,6 +305,28 @@ async def test_a_tile_of_records_is_not_made_from_a_book_that_rotted(company_of_
         await company.get("tile/8/data/000")
 
 
+class HoledBook(MemoryLogBook):
+    """Another book without its record 100."""
+
+    def __init__(self, whole: MemoryLogBook) -> None:
+        self.__dict__ = whole.__dict__
+
+    async def records(self, log: str, start: int, stop: int) -> list[LogEntry]:
+        return [entry for entry in await super().records(log, start, stop) if entry.number != 100]
+
+
+async def test_a_record_that_is_gone_from_the_book_does_not_keep_the_others_from_being_answered(
+    company_of_300: Company,
+) -> None:
+    company = company_of_300
+    assert isinstance(company.book, MemoryLogBook)
+    company.book = HoledBook(company.book)
+    company.another("after")
+    await company.log.start()
+    assert (await company.client().sums(ASK, mv("corp.example/m7"))).zip
+    assert await company.alerts() == ["sumdb-tampered"]
+
+
 async def test_a_signed_head_of_records_that_are_lost_is_refused(company_of_300: Company) -> None:
     company = company_of_300
     book = company.book

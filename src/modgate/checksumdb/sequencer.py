@@ -186,9 +186,12 @@ class Sequencer:
         first = max(0, size - _HEALED) & ~0xFF
         if first == size:
             return
-        edge, _, files = await self._made(await self._parts.tiles.edge(first), size)
-        if edge != self._edge:
-            edge, _, files = await self._made(await self._parts.tiles.edge(first, stored=False), size)
+        try:
+            edge, _, files = await self._made(await self._parts.tiles.edge(first), size)
+            if edge != self._edge:
+                edge, _, files = await self._made(await self._parts.tiles.edge(first, stored=False), size)
+        except Tampered:  # a record is gone
+            edge, files = EMPTY_EDGE, []
         if edge != self._edge:
             # The book has rotted: its other records can still be answered, from tiles that are good.
             what = f"{self._name}: the log book no longer holds the records that were signed"
