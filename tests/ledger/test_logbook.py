@@ -11,7 +11,7 @@ import pytest
 from modgate.errors import Unavailable
 from modgate.ledger.logbook import SqliteLogBook
 from modgate.ledger.sqlite import SqliteLedger
-from modgate.model.logbook import LogEntry
+from modgate.model.logbook import LogEntry, LogHead
 from tests.contract.ledger import SetClock, record
 from tests.contract.log_book import LOG, version
 
@@ -37,6 +37,20 @@ async def test_records_are_there_after_a_restart(tmp_path: Path) -> None:
     await ledger.close()
     ledger = await SqliteLedger.open(tmp_path / "l.db", clock=SetClock())
     assert await SqliteLogBook(ledger).find(LOG, version(1)) == LogEntry(0, version(1), b"text\n")
+    await ledger.close()
+
+
+async def test_what_a_shell_wrote_as_text_is_read_as_bytes(tmp_path: Path) -> None:
+    ledger = await SqliteLedger.open(tmp_path / "l.db", clock=SetClock())
+    book = SqliteLogBook(ledger)
+    await book.append(LOG, [(version(1), b"wrong\n")])
+    await book.set_head(LOG, LogHead(1, b"wrong"))
+    with sqlite3.connect(tmp_path / "l.db") as connection:
+        connection.execute("UPDATE log_record SET text = 'text\n'")
+        connection.execute("UPDATE log_head SET note = 'note'")
+    connection.close()
+    assert await book.find(LOG, version(1)) == LogEntry(0, version(1), b"text\n")
+    assert await book.head(LOG) == LogHead(1, b"note")
     await ledger.close()
 
 

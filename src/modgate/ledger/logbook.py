@@ -103,14 +103,14 @@ class SqliteLogBook:
                 raise Unavailable(f"the log {log} has no {head.size} records to sign", where="the log book")
             connection.execute(_ADD_HEAD, {"log": log, "size": head.size, "note": head.note})
             found = connection.execute(_HEAD_OF, {"of_log": log, "of_size": head.size}).one()
-            return LogHead(*tuple(found))
+            return _head(*tuple(found))
 
         return await self._ledger.transact(keep)
 
     async def head(self, log: str) -> LogHead | None:
         """The head of the largest size."""
         rows = await self._ledger.query(_NEWEST, {"of_log": log})
-        return LogHead(*tuple(rows[0])) if rows else None
+        return _head(*tuple(rows[0])) if rows else None
 
 
 class MemoryLogBook:
@@ -161,8 +161,17 @@ def _after(last: int | None) -> int:
     return 0 if last is None else last + 1
 
 
-def _entry(number: int, path: str, version: str, text: bytes) -> LogEntry:
-    return LogEntry(number, ModuleVersion(ModulePath(path), Version(version)), text)
+def _entry(number: int, path: str, version: str, text: object) -> LogEntry:
+    return LogEntry(number, ModuleVersion(ModulePath(path), Version(version)), _bytes(text))
+
+
+def _head(size: int, note: object) -> LogHead:
+    return LogHead(size, _bytes(note))
+
+
+def _bytes(value: object) -> bytes:
+    """A blob, also where a person's shell wrote it as text: what it is worth is for the proofs to say."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
 def _row(log: str, entry: LogEntry) -> dict[str, object]:
