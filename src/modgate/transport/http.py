@@ -334,7 +334,8 @@ class HTTPUpstream:
         return Denied(
             why,
             where=self.name,
-            next_step="name the host in vcs.internal_hosts if the gate may reach it",
+            next_step="if the gate may reach it, name the host in vcs.internal_hosts, and the module in a "
+            "private route",
         )
 
     def _where(self, path: str) -> str:

@@ -181,7 +181,8 @@ class Pages:
         return Denied(
             str(internal),
             where=where,
-            next_step="name the host in vcs.internal_hosts if the gate may reach it",
+            next_step="if the gate may reach it, name the host in vcs.internal_hosts, and the module in a "
+            "private route",
         )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import shutil
 import stat
+import struct
 import subprocess
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -479,6 +482,93 @@ async def test_a_small_tree_that_stands_for_billions_of_files_is_refused(world: 
     with pytest.raises(Invalid, match="more files"):
         async with repository.files(CTX, "v1.0.0", "", limit=1 << 29):
             pass
+
+
+def delta_bomb(times: int) -> bytes:
+    """A pack of a few kilobytes whose second blob is `times` 16 MiB, as a delta to the first."""
+
+    def header(kind: int, size: int) -> bytes:
+        out, byte, size = b"", (kind << 4) | (size & 15), size >> 4
+        while size:
+            out, byte, size = out + bytes([byte | 0x80]), size & 0x7F, size >> 7
+        return out + bytes([byte])
+
+    def number(value: int) -> bytes:
+        out = b""
+        while value > 0x7F:
+            out, value = out + bytes([value & 0x7F | 0x80]), value >> 7
+        return out + bytes([value])
+
+    base = bytes(0xFFFFFF)
+    named = hashlib.sha1(b"blob %d\0" % len(base) + base).digest()
+    delta = number(len(base)) + number(times * len(base)) + b"\xf0\xff\xff\xff" * times
+    pack = b"PACK" + struct.pack(">II", 2, 2) + header(3, len(base)) + zlib.compress(base, 9)
+    pack += header(7, len(delta)) + named + zlib.compress(delta, 9)
+    return pack + hashlib.sha1(pack).digest()
+
+
+async def test_a_small_pack_does_not_become_gigabytes_of_memory(world: World, repo: GitRepo) -> None:
+    pack = delta_bomb(60)
+    assert len(pack) < 50_000
+    tip = repo.git("rev-parse", "HEAD")
+
+    def answer(seen: Seen) -> Answer | None:
+        if seen.method != "POST" or not fetching:
+            return None
+        kind = {"Content-Type": "application/x-git-upload-pack-result"}
+        lines = [b"packfile\n", *(b"\1" + pack[at : at + 60_000] for at in range(0, len(pack), 60_000))]
+        return Answer(200, kind, b"".join(b"%04x" % (len(line) + 4) + line for line in lines) + b"0000")
+
+    fetching = False
+    repository = world.repository("m.git")
+    await repository.tags(CTX, "v")
+    fetching = True
+    world.server.answer = answer
+    with pytest.raises(Unavailable, match="attempting to allocate 1006632"):
+        await repository.stat(CTX, tip)
+
+
+@pytest.mark.parametrize("name", [".git", ".GIT", "..", "."])
+async def test_a_tree_with_a_name_of_gits_own_is_no_damage_of_the_mirror(
+    world: World, repo: GitRepo, name: str
+) -> None:
+    blob = bytes.fromhex(repo.git("rev-parse", "HEAD:go.mod"))
+    inner = b"100644 x.go\0" + blob
+    folder = bytes.fromhex(repo.git("hash-object", "-t", "tree", "-w", "--stdin", stdin=inner))
+    rows = sorted([(name, b"40000", folder), ("go.mod", b"100644", blob)])
+    data = b"".join(mode + b" " + each.encode() + b"\0" + value for each, mode, value in rows)
+    tree = repo.git("hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=data)
+    lines = f"tree {tree}\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nx\n".encode()
+    repo.git(
+        "update-ref",
+        "refs/tags/v1.1.0",
+        repo.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=lines),
+    )
+    repository = world.repository("m.git")
+    await repository.stat(CTX, "v1.0.0")
+    (mirror,) = world.mirrors.glob("*/trees.git")
+    made = mirror.stat().st_ino
+    with pytest.raises(Invalid, match="the tree holds the name"):
+        async with repository.files(CTX, "v1.1.0", "", limit=9999):
+            pass
+    assert mirror.stat().st_ino == made
+
+
+async def test_a_tag_that_leads_to_no_commit_is_absent_and_stops_no_other(
+    world: World, repo: GitRepo
+) -> None:
+    tree = repo.git("rev-parse", "HEAD^{tree}")
+    repo.git("update-ref", "refs/tags/v1.1.0", tree)
+    repo.git("update-ref", "refs/tags/v1.2.0", repo.git("rev-parse", "HEAD:go.mod"))
+    words = f"object {tree}\ntype tree\ntag v1.3.0\ntagger A <a@b> 1 +0000\n\nx\n".encode()
+    repo.git(
+        "update-ref", "refs/tags/v1.3.0", repo.git("hash-object", "-t", "tag", "-w", "--stdin", stdin=words)
+    )
+    repository = world.repository("m.git")
+    for asked in ("v1.1.0", "v1.2.0", "v1.3.0", tree, tree[:12]):
+        with pytest.raises(Absent):
+            await repository.stat(CTX, asked)
+    assert (await repository.stat(CTX, "v1.0.0")).version == "v1.0.0"
 
 
 async def test_ssh_is_strict_and_forwards_nothing(

@@ -59,6 +59,10 @@ async def test_404_and_410_are_absence_and_name_credentials(world: World, status
         (Answer(500), "bad-answer"),
         (Answer(502, {}, b"repository 'x' not found"), "bad-answer"),
         (Answer(500, {"Content-Type": "text/plain"}, b"fatal: repository 'x' not found\n"), "bad-answer"),
+        (
+            Answer(500, {"Content-Type": "text/plain"}, b"down\rfatal: repository 'x' not found\n"),
+            "bad-answer",
+        ),
         (Answer(200, {"Content-Type": "text/html"}, b"<html>a login page"), "bad-answer"),
         (Answer(200, {"Content-Type": "application/x-git-upload-pack-advertisement"}, b"000"), "unreachable"),
         (Answer(302, {"Location": "https://127.0.0.1:1/x/info/refs?service=git-upload-pack"}), "unreachable"),
@@ -68,6 +72,12 @@ async def test_everything_else_is_broken(world: World, answer: Answer, kind: str
     error = await fault(world, answer)
     assert isinstance(error, Unavailable), error
     assert error.kind == kind, error
+
+
+@pytest.mark.parametrize("name", ["go-socks5", "SOCKS", "corrupt", "early-eof"])
+async def test_no_repository_is_absent_whatever_it_is_called(world: World, name: str) -> None:
+    with pytest.raises(Absent):
+        await world.repository(f"{name}.git").tags(CTX, "v")
 
 
 @pytest.mark.usefixtures("repo")
@@ -193,6 +203,9 @@ async def test_a_waiter_that_goes_away_does_not_end_the_others_fetch(world: Worl
         ("fatal: bad object refs/kept/x\nerror: m did not send all necessary objects", "https", "damaged"),
         ("fatal: couldn't find remote ref refs/tags/x", "https", "moved"),
         ("fatal: remote error: upload-pack: not our ref 1234", "https", "no-ref"),
+        ("fatal: couldn't find remote ref refs/tags/v1.0.0-socks5", "https", "moved"),
+        ("fatal: attempting to allocate 9 over limit 8\nfatal: index-pack failed", "https", "server"),
+        ("conq: repository access denied.\nfatal: Could not read from remote repository.", "ssh", "refused"),
         ("fatal: something new", "https", "other"),
     ],
 )

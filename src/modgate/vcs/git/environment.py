@@ -76,6 +76,9 @@ def git_environment(
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_LITERAL_PATHSPECS": "1",
         "GIT_OPTIONAL_LOCKS": "0",
+        # A delta of a few kilobytes can stand for gigabytes, which git would hold in memory. What is above
+        # core.bigFileThreshold (512 MiB) is no delta in a repository of git's making, and is streamed.
+        "GIT_ALLOC_LIMIT": "768m",
         "GIT_CONFIG_COUNT": str(len(settings)),
         **(extra or {}),
     }

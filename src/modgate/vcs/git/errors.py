@@ -72,7 +72,7 @@ _TABLE = (
         "refused",
         r"returned error: 40[13]\b|authentication failed|could not read (?:username|password)"
         r"|permission denied \(|invalid username or|http basic: access denied"
-        r"|too many authentication failures",
+        r"|too many authentication failures|repository access denied",
     ),
     _words("overloaded", r"returned error: (?:429|503)\b"),
     _words(
@@ -84,7 +84,7 @@ _TABLE = (
     _words(
         "unreachable",
         r"could(?:n't| not) resolve|failed to connect|couldn't connect|connection (?:refused|reset|closed)"
-        r"|socks|network is unreachable|no route to host|kex_exchange_identification|banner exchange"
+        r"|(?-i:SOCKS)|network is unreachable|no route to host|kex_exchange_identification|banner exchange"
         r"|could not connect to server",
     ),
     _words(
@@ -94,7 +94,7 @@ _TABLE = (
     _words("moved", r"couldn't find remote ref|no such remote ref"),
     _words("no-ref", r"not our ref|unadvertised object|does not support"),
     _words("damaged", r"unresolved delta|did not send all necessary objects|missing necessary objects"),
-    _words("server", r"returned error: \d"),
+    _words("server", r"returned error: \d|attempting to allocate"),
     _words(
         "cut",
         r"early eof|hung up|rpc failed|unexpected disconnect|index-pack failed"
@@ -110,9 +110,13 @@ _TABLE = (
 # A server over ssh says it in its own words.
 _ABSENT_SSH = re.compile(
     r"repository not found|project you were looking for could not be found|no such repository"
-    r"|repository does not exist|repository access denied|'[^']*': not found|path .* does not exist",
+    r"|repository does not exist|'[^']*': not found|path .* does not exist",
     re.IGNORECASE,
 )
+
+
+# Addresses and names, which may be called anything (`go-socks5`). An apostrophe within a word is none.
+_QUOTED = re.compile(r"(?<![a-z])'[^'\n]*'", re.IGNORECASE)
 
 
 def clean_lines(text: str, secret: str = "") -> list[str]:
@@ -135,11 +139,13 @@ def _escape(char: str) -> str:
 
 def meaning(stderr: str, scheme: str) -> Meaning:
     """What the words of a failed run over the network mean."""
-    own = "\n".join(line for line in re.split(r"[\r\n]+", stderr) if not line.startswith("remote:"))
+    said = _QUOTED.sub("''", stderr)
+    # A carriage return within a line of the server's does not make what follows git's.
+    own = "\n".join(line for line in said.split("\n") if not line.startswith("remote:"))
     for row in _TABLE:
         if row.pattern.search(own):
             return row.meaning
-        if row.meaning == "absent" and scheme == "ssh" and _ABSENT_SSH.search(stderr):
+        if row.meaning == "absent" and scheme == "ssh" and _ABSENT_SSH.search(said):
             return "absent"
     return "other"
 
@@ -182,7 +188,8 @@ class Failure:
             why = "; ".join(dict.fromkeys(line for text in self.refusals for line in clean_lines(text)))
             return self._broken(
                 f"the way out refused or failed: {why}",
-                "if the host is inside your network, name it in vcs.internal_hosts",
+                "if the host is inside your network, name it in vcs.internal_hosts, and the module in a "
+                "private route",
             )
         verdict = self.meaning
         who = f"with the credential {self.credential}" if self.credential else "without a credential"
@@ -192,13 +199,14 @@ class Failure:
                 f"the host says that there is no such repository (asked {who}): {said}",
                 where=self.address.shown,
                 next_step="check the path; hosts say the same of a private repository to those who may not "
-                f"see it: then set a credential for {host or 'the host'} in [[credentials]]",
+                f"see it: then set a credential for {host or 'the host'} in [[credentials]], and name the "
+                "module in a private route",
             )
         if verdict == "refused":
             step = (
                 f"check that the credential for {host} is valid and may read this repository"
                 if self.credential
-                else f"set a credential for {host} in [[credentials]]"
+                else f"set a credential for {host} in [[credentials]], and name the module in a private route"
             )
             return self._broken(f"the host refused access {who}: {said}", step, "bad-answer")
         if verdict == "host-key":

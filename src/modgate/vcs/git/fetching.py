@@ -25,7 +25,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from modgate.errors import Unavailable
+from modgate.errors import Absent, Unavailable
 from modgate.vcs.git.environment import git_environment
 from modgate.vcs.git.errors import Damaged, Failure, clean_lines
 from modgate.vcs.git.program import RunLimit
@@ -210,7 +210,15 @@ class Fetching:
                     (await self.kept()).add(commit)
                 else:
                     await self.local(trees, "update-ref", "-d", f"refs/kept/{commit}")
+            await self._check_kind(trees, wanted[0][0])
         return failed
+
+    async def _check_kind(self, repository: Path, hash_: str) -> None:
+        """Raise Absent where what came under a hash is no commit: a tag may lead to files or folders."""
+        ran = await self.local(repository, "cat-file", "-t", hash_, fine=(0, 1, 128))
+        kind = ran.output.decode("ascii", "replace").strip()
+        if ran.status == 0 and kind != "commit":
+            raise Absent(f"what is tagged there is a {kind} and no commit", where=self.address)
 
     async def fetch_history(self, refs: Refs) -> None:
         """Bring the history of all heads and tags up to these refs. Raises Absent, Unavailable, Damaged."""

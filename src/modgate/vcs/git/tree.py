@@ -64,6 +64,7 @@ async def open_tree(
     weight = sum(int(size) for row in rows if (size := row.split(b"\t")[0].split()[3]).isdigit())
     if weight > limit:
         raise Invalid(f"the files are {weight} bytes, more than the limit of {limit}")
+    _check_names(rows)
     # A folder that is no folder has a row as well, so rows alone do not tell that there is something below.
     if not rows:
         yield []
@@ -111,6 +112,14 @@ async def read_blob(fetching: Fetching, repository: Path, commit: str, path: str
     except RunLimit as passed:
         raise Invalid(f"{shown(path)} is more than the limit of {limit} bytes") from passed
     raise Absent(f"there is no file {shown(path)} in this revision")
+
+
+def _check_names(rows: list[bytes]) -> None:
+    """Raise Invalid for names at which `git archive` stops; the mirror is sound all the same."""
+    for row in rows:
+        name = row.partition(b"\t")[2]
+        if any(part in {b"", b".", b".."} or part.lower() == b".git" for part in name.split(b"/")):
+            raise Invalid(f"the tree holds the name {shown(name.decode('utf-8', 'replace'))}")
 
 
 def _scratch(folder: Path) -> BinaryIO:
