@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import stat
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from modgate.errors import Unavailable
 from modgate.sumdb.note import new_signer, new_verifier
+from modgate.wiring.sumdb import make_key
 from tests.e2e.test_sumdb_go import download
 from tests.support.modules import World
 from tests.support.sumdb_server import Reply, TestDatabase, serve
@@ -69,6 +72,18 @@ def test_a_key_is_written_for_its_owner_alone_and_never_overwritten(tmp_path: Pa
     assert file.read_text().strip() == secret
 
 
+def test_a_key_that_cannot_be_written_whole_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Unavailable, match="No space left"):
+        make_key("sum.corp.example", tmp_path / "log.key")
+    assert not (tmp_path / "log.key").exists()
+
+
 def test_without_a_file_the_private_key_alone_is_on_standard_output(tmp_path: Path) -> None:
     done = run(tmp_path, "keygen", "sum.corp.example/team")
     assert done.returncode == 0
@@ -110,6 +125,7 @@ def test_a_log_that_went_back_or_forked_is_told_from_one_that_grew(tmp_path: Pat
         back = run(tmp_path, "verify", served.url, "--key", db.verifier_key)
     assert back.returncode == 1
     assert "went back" in back.stderr
+    assert f"The head seen before is in {tmp_path}" in back.stderr
     fork = db.fork(200)
     for number in range(150):
         fork.add(f"evil.example/m{number}", "v1.0.0", H1, H1)
@@ -191,6 +207,9 @@ def test_a_log_that_cannot_be_read_is_neither_good_nor_bad(tmp_path: Path) -> No
     db = database(3)
     done = run(tmp_path, "verify", str(tmp_path / "nowhere"), "--key", db.verifier_key)
     assert done.returncode == 2
+    done = run(tmp_path, "verify", str(tmp_path), "--key", db.verifier_key)
+    assert done.returncode == 2
+    assert f"there is no checksum log {db.name} here" in done.stderr
     db.hooks.append(lambda _db, path, reply: Reply(b"no", 404) if "/data/" in path else reply)
     with serve(db) as served:
         without = run(tmp_path, "verify", served.url, "--key", db.verifier_key)

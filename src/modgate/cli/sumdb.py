@@ -63,7 +63,9 @@ def keygen(
         show.print(say("sumlog.text.config", file=str(out.absolute())), soft_wrap=True)
 
 
-@app.command(context_settings=_SETTINGS, help=text("sumlog.help.verify"))
+@app.command(
+    context_settings=_SETTINGS, help=text("sumlog.help.verify"), short_help=text("sumlog.help.verify_short")
+)
 def verify(
     target: Annotated[str, typer.Argument(metavar="URL|DIR", help=text("sumlog.help.target"))],
     *,
@@ -99,7 +101,9 @@ def verify(
     raise typer.Exit(0 if good else FAILED)
 
 
-@app.command(context_settings=_SETTINGS, help=text("sumlog.help.mirror"))
+@app.command(
+    context_settings=_SETTINGS, help=text("sumlog.help.mirror"), short_help=text("sumlog.help.mirror_short")
+)
 def mirror(
     files: Annotated[list[Path], typer.Argument(metavar="GO.SUM|GO.MOD...", help=text("sumlog.help.files"))],
     *,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from modgate.checksumdb.audit import audit
 from modgate.cli.speech import console, print_json
 from modgate.client.machine.goenv import read_go_settings
-from modgate.errors import Invalid, Unavailable
+from modgate.errors import Invalid, Tampered, Unavailable
 from modgate.sumdb.spec import parse_gosumdb
 from modgate.wiring.client import local_host
 from modgate.wiring.sumdb import SeenHeads, log_reader
@@ -63,6 +63,11 @@ async def _audit(wish: Wish) -> Report:
         report = await audit(
             spec.verifier_key, reader, previous=previous, choose=lambda count: _chosen(count, wish)
         )
+    except Tampered as error:
+        if previous:
+            kept = wish.start or seen.file(spec.name)
+            error.next_step = f"{error.next_step} The head seen before is in {kept}.".strip()
+        raise
     finally:
         await reader.close()
     # What was begun from a file of the person's own must not make us forget a larger head.

@@ -55,10 +55,15 @@ def make_key(name: str, out: Path | None) -> tuple[str, str]:
     if out is not None:
         try:
             handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(key + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+            try:
+                with os.fdopen(handle, "w", encoding="ascii") as file:
+                    file.write(key + "\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+            except BaseException:
+                # What is left of it would be no key, and would keep the next call from writing one.
+                out.unlink(missing_ok=True)
+                raise
         except FileExistsError:
             raise Unavailable(
                 "the file exists, and a key is never overwritten: the log could not be continued",
@@ -81,25 +86,26 @@ class SeenHeads:
     def read(self, name: str) -> bytes:
         """The signed head, empty for none. Raises Unavailable: a memory that cannot be read is not empty."""
         try:
-            return self._file(name).read_bytes()
+            return self.file(name).read_bytes()
         except FileNotFoundError:
             return b""
         except OSError as error:
             raise Unavailable(
-                f"the head seen before cannot be read: {error.strerror}", where=str(self._file(name))
+                f"the head seen before cannot be read: {error.strerror}", where=str(self.file(name))
             ) from error
 
     def write(self, name: str, note: bytes) -> None:
         """Remember. Raises Unavailable."""
         private_folder(self._folder)
         try:
-            replace_file(self._file(name), note)
+            replace_file(self.file(name), note)
         except OSError as error:
             raise Unavailable(
-                f"the head cannot be remembered: {error.strerror}", where=str(self._file(name))
+                f"the head cannot be remembered: {error.strerror}", where=str(self.file(name))
             ) from error
 
-    def _file(self, name: str) -> Path:
+    def file(self, name: str) -> Path:
+        """Where the head of a log is kept."""
         return self._folder / f"{name.replace('/', '+').replace(':', '+')}.latest"
 
 
@@ -107,12 +113,23 @@ class LogReader:
     """Reads one log at an address: the log itself, or a gate or folder that has it under `/sumdb/<name>/`."""
 
     def __init__(self, name: str, upstream: Upstream) -> None:
+        self._name = name
         self._upstream = upstream
         self._remote = Remote(name, [Candidate(upstream), Candidate(upstream, proxy=False)])
 
     async def __call__(self, path: str) -> bytes:
-        """What is at `latest` or `tile/…`. Raises as an Upstream does."""
-        return await self._remote.get(path)
+        """What is at `latest` or `tile/…`. Raises as an Upstream does, Unavailable where there is no log."""
+        try:
+            return await self._remote.get(path)
+        except Absent as error:
+            if path != "latest":
+                raise
+            raise Unavailable(
+                f"there is no checksum log {self._name} here: {error.what}",
+                where=error.where,
+                next_step="Name the address of the log or of its gate, or the folder of a gate's store.",
+                kind="bad-answer",
+            ) from error
 
     async def close(self) -> None:
         """Close connections."""
