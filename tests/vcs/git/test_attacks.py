@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import shlex
@@ -18,6 +19,7 @@ import pytest
 from modgate.errors import Absent, Invalid, ModgateError, Unavailable
 from modgate.gomod.modzip import FileKind
 from modgate.model.credentials import SshAccess
+from modgate.vcs.git import GitRepositories, GitSettings
 from modgate.vcs.git.addresses import parse_address
 from tests.support.git_http import Answer, GitServer, Seen
 from tests.support.git_repos import Gitlink, GitRepo, Symlink, git_environment
@@ -418,6 +420,46 @@ async def test_credentials_do_not_follow_a_redirect_to_another_host(
             await again.tags(CTX, "v")
         assert all(seen.authorization == "" for seen in other.requests)
     assert any(seen.credentials == ("alice", "s3cret") for seen in world.server.requests)
+
+
+async def test_a_host_that_repeats_what_it_was_told_is_not_repeated(world: World, repo: GitRepo) -> None:
+    world.credentials.passwords[world.server.netloc] = ("alice", "s3 cret/p@ss")
+
+    def echo(seen: Seen) -> Answer:
+        if not seen.authorization:
+            return Answer(401, {"WWW-Authenticate": 'Basic realm="x"'})
+        words = f"{seen.authorization}\n{seen.authorization[6:]}\n"
+        words += "s3%20cret%2Fp%40ss s3%20cret/p%40ss s3 cret/p@ss\n"
+        return Answer(403, {"Content-Type": "text/plain"}, words.encode())
+
+    world.server.answer = echo
+    with pytest.raises(Unavailable, match="refused access") as caught:
+        await world.repository("m.git").tags(CTX, "v")
+    text = f"{caught.value} {caught.value!r}"
+    assert text.count("***") >= 3
+    assert "s3" not in text
+    assert base64.b64encode(b"alice:s3 cret/p@ss").decode() not in text
+
+
+async def test_lists_of_refs_do_not_pile_up_in_memory(world: World) -> None:
+    listing = b"".join(b"%040x\trefs/tags/v1.0.%d\n" % (number, number) for number in range(1, 1001))
+
+    def answer(seen: Seen) -> Answer:
+        if seen.path.endswith("/info/refs"):
+            return Answer(200, {"Content-Type": "text/plain"}, listing)
+        return Answer(404)
+
+    world.server.answer = answer
+    settings = GitSettings(ca_file=world.ca_file)
+    internal = frozenset({world.server.netloc})
+    pool = GitRepositories(
+        world.mirrors, settings, world.clock, egress=world.egress, internal=internal, weight=2500
+    )
+    for number in range(6):
+        repository = pool.get(f"{world.server.url}/{number}.git")
+        assert len((await repository.tags(CTX, "v")).tags) == 1000
+    assert pool.weight <= 3500
+    await pool.close()
 
 
 async def test_a_credential_with_a_line_break_is_refused(world: World, repo: GitRepo) -> None:

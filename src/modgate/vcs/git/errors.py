@@ -119,6 +119,9 @@ _ABSENT_SSH = re.compile(
 _QUOTED = re.compile(r"(?<![a-z])'[^'\n]*'", re.IGNORECASE)
 
 
+_LATER = re.compile(r"^.*(?:remote error:|rpc failed).*$", re.IGNORECASE | re.MULTILINE)
+
+
 def clean_lines(text: str, secret: str = "") -> list[str]:
     """The last few lines of what a program said, short, with control characters escaped and secrets out."""
     if secret:
@@ -142,8 +145,11 @@ def meaning(stderr: str, scheme: str) -> Meaning:
     said = _QUOTED.sub("''", stderr)
     # A carriage return within a line of the server's does not make what follows git's.
     own = "\n".join(line for line in said.split("\n") if not line.startswith("remote:"))
+    # Over http the status proves absence, and it is that of the list of refs: what a server says in the
+    # protocol, or to a fetch after it listed them, does not.
+    proof = own if scheme == "ssh" else _LATER.sub("", own)
     for row in _TABLE:
-        if row.pattern.search(own):
+        if row.pattern.search(proof if row.meaning == "absent" else own):
             return row.meaning
         if row.meaning == "absent" and scheme == "ssh" and _ABSENT_SSH.search(said):
             return "absent"

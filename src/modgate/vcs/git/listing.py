@@ -36,6 +36,11 @@ class Listing:
         self._at = 0.0
         self._gone: tuple[float, Absent] | None = None
 
+    @property
+    def weight(self) -> int:
+        """How many refs are held."""
+        return 0 if self._refs is None else len(self._refs.hashes)
+
     async def current(self, ctx: Context) -> Refs:
         """A list that is younger than `refs_ttl`; without fetching, the last one.
 

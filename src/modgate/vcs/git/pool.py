@@ -19,7 +19,11 @@ __all__ = ["GitRepositories"]
 
 
 class GitRepositories:
-    """Gives the repository of an address. At most `size` idle ones are remembered; mirrors stay on disk."""
+    """Gives the repository of an address.
+
+    At most `size` idle ones are remembered, and only so many that their lists of refs, which a server may
+    make as long as it likes, hold `weight` refs together; mirrors stay on disk.
+    """
 
     def __init__(
         self,
@@ -32,6 +36,7 @@ class GitRepositories:
         counted: Callable[[int], None] = lambda _: None,
         internal: frozenset[str] = frozenset(),
         size: int = 256,
+        weight: int = 1_000_000,
     ) -> None:
         self._mirrors = mirrors
         self._egress = egress
@@ -41,6 +46,7 @@ class GitRepositories:
         self._counted = counted
         self._internal = internal
         self._size = size
+        self._weight = weight
         self._open: OrderedDict[tuple[str, bool], GitRepository] = OrderedDict()
 
     def get(self, url: str, *, insecure: bool = False, local: bool = False) -> GitRepository:
@@ -65,12 +71,19 @@ class GitRepositories:
         self._forget()
         return found
 
+    @property
+    def weight(self) -> int:
+        """How many refs are held in memory."""
+        return sum(repository.weight for repository in self._open.values())
+
     def _forget(self) -> None:
         # An idle one holds nothing but memory; one in use is left to its users.
+        weight = self.weight
         for key, repository in list(self._open.items())[:-1]:
-            if len(self._open) <= self._size:
+            if len(self._open) <= self._size and weight <= self._weight:
                 return
             if not repository.busy:
+                weight -= repository.weight
                 del self._open[key]
 
     async def close(self) -> None:

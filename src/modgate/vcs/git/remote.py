@@ -8,6 +8,7 @@ host no helper is configured, so git has nothing to say there. http without TLS 
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import os
 import tempfile
@@ -15,6 +16,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from modgate.errors import Unavailable
 from modgate.model.credentials import SshAccess
@@ -134,7 +136,7 @@ class Remote:
             bound = bound or "size"
         return Failure(
             self.address,
-            stderr,
+            _without(stderr, way),
             refusals,
             way.credential,
             way.secret,
@@ -188,3 +190,13 @@ class Remote:
                 file.write(text)
             Path(temporary).replace(path)
         return {"GIT_CONFIG_GLOBAL": str(path)}
+
+
+def _without(stderr: str, way: _Way) -> str:
+    """What git said without the secret in the forms in which a server may repeat it."""
+    if not way.secret:
+        return stderr
+    pair = f"{way.extra['MODGATE_GIT_USERNAME']}:{way.secret}".encode()
+    for form in (base64.b64encode(pair).decode("ascii"), quote(way.secret, safe=""), quote(way.secret)):
+        stderr = stderr.replace(form, "***")
+    return stderr

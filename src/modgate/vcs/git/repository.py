@@ -110,6 +110,11 @@ class GitRepository:
         """Whether anybody uses it now."""
         return self._mended.users > 0 or self._joined.busy
 
+    @property
+    def weight(self) -> int:
+        """How many refs it holds in memory."""
+        return self._listing.weight
+
     async def close(self) -> None:
         """Stop what runs for it."""
         await self._joined.close()
