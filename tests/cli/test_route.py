@@ -25,6 +25,9 @@ principals = ["farm"]
 [[credentials]]
 host = "git.odd.example"
 kind = "ssh"
+[[credentials]]
+host = "github.com"
+token_env = "TOKEN"
 [tls]
 cert = "server.pem"
 key = "server.key"
@@ -97,6 +100,12 @@ def test_the_rule_and_what_would_be_asked_are_told(
     assert told["checks"][0].startswith("the first sight" if private else "sum.golang.org")
     assert told["publishable"] is module.startswith("pub.example")
     assert "hunter2" not in json.dumps(told)
+
+
+def test_a_module_of_nobody_in_particular_is_given_no_credential(tmp_path: Path) -> None:
+    assert "for git.odd.example alone" in _told(tmp_path, "odd.example/lib")["credential"]
+    assert "private routes" in _told(tmp_path, "github.com/pkg/errors")["credential"]
+    assert _told(tmp_path, "corp.example/lib")["credential"] == "none for corp.example"
 
 
 def test_a_person_reads_the_table_in_either_language(tmp_path: Path) -> None:

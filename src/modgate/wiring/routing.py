@@ -18,11 +18,13 @@ from modgate.vcs.static_hosts import static_root
 from modgate.wiring.credentials import credentials
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from modgate.config import Config
     from modgate.gomod.types import ModulePath
     from modgate.model.routes import RouteRule
 
-__all__ = ["Explained", "explained"]
+__all__ = ["Explained", "confided", "explained"]
 
 _SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):")
 
@@ -69,8 +71,17 @@ async def explained(config: Config, path: ModulePath) -> Explained:
         tuple(asked),
         tuple(_checks(config, path, private=table.is_private(path))),
         publishable,
-        await _credential(config, address, warnings) if address else None,
+        await _credential(config, path, address, warnings) if address else None,
         tuple(dict.fromkeys(warnings)),
+    )
+
+
+def confided(config: Config) -> Callable[[str], bool]:
+    """Whether a module is one of the operator's own: private, restricted, or with an address of his."""
+    table = route_table(config)
+    mapped = ",".join(config.vcs.repositories)
+    return lambda path: (
+        table.is_private(path) or not table.is_open(path) or match_prefix_patterns(mapped, path)
     )
 
 
@@ -111,7 +122,7 @@ def _repository(config: Config, path: ModulePath) -> tuple[Message, str]:
     return Message("route.asked.page", {"url": page}), page
 
 
-async def _credential(config: Config, address: str, warnings: list[str]) -> Message:
+async def _credential(config: Config, path: ModulePath, address: str, warnings: list[str]) -> Message:
     """Which credential the host of an address would be given."""
     found = _SCP.match(address) if "://" not in address else None
     host = found["host"] if found else (urlsplit(address).netloc.rpartition("@")[2])
@@ -122,6 +133,8 @@ async def _credential(config: Config, address: str, warnings: list[str]) -> Mess
         await held.close()
     if not kind:
         return Message("route.credential.none", {"host": host})
+    if not confided(config)(path):
+        return Message("route.credential.withheld", {"host": host})
     return Message("route.credential.held", {"host": host, "kind": kind})
 
 

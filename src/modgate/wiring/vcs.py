@@ -36,9 +36,10 @@ from modgate.vcs.named import NamedRepository
 from modgate.wiring.aside import log_aside
 from modgate.wiring.credentials import certificates, credentials
 from modgate.wiring.page_proxies import PageProxies
+from modgate.wiring.routing import confided
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from modgate.config import Config
     from modgate.model import ModuleSource
@@ -115,15 +116,6 @@ async def one_shot(config: Config, named: Named | None) -> AsyncIterator[ModuleS
         known = _held(config, stack, None)
         reach = reach_of(config, *filter(None, [host]))
         yield await _build(config, stack, folder, known, reach, named=named)
-
-
-def confided(config: Config) -> Callable[[str], bool]:
-    """Whether a module is one of the operator's own: private, restricted, or with an address of his."""
-    table = route_table(config)
-    mapped = ",".join(config.vcs.repositories)
-    return lambda path: (
-        table.is_private(path) or not table.is_open(path) or match_prefix_patterns(mapped, path)
-    )
 
 
 def _held(config: Config, stack: AsyncExitStack, held: Credentials | None) -> Credentials:
