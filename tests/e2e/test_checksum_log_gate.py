@@ -99,3 +99,16 @@ def test_a_gate_does_not_start_with_a_key_that_is_none_or_not_its_own(
     assert str(file) in said
     assert "modgate sumdb keygen" in said
     assert key.rpartition("+")[2] not in said
+
+
+def test_a_gate_whose_machine_is_its_own_client_verifies_against_the_public_database(tmp_path: Path) -> None:
+    key, verifier_key = generate_key(NAME, b"g" * 32)
+    file = tmp_path / "log.key"
+    file.write_text(key)
+    file.chmod(0o600)
+    config = {"checksum_log": {"key_file": str(file)}}
+    for sumdb in (verifier_key, f"{verifier_key} https://{NAME}/sumdb/{NAME}"):
+        with Gate(tmp_path / "gate", upstream="http://127.0.0.1:1", sumdb=sumdb, config=config) as gate:
+            assert gate.ask(f"/sumdb/{NAME}/supported").status == 200
+            assert gate.ask("/sumdb/sum.golang.org/supported").status == 200
+        assert "public modules are verified against sum.golang.org" in gate.output

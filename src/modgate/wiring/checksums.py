@@ -16,13 +16,14 @@ from modgate.gomod.patterns import match_prefix_patterns
 from modgate.ledger.logbook import SqliteLogBook
 from modgate.ledger.sqlite import SqliteLedger
 from modgate.source.authority import LogAuthority
-from modgate.sumdb.note import new_signer
-from modgate.sumdb.spec import check_own_name, parse_gosumdb
+from modgate.sumdb.note import new_signer, verifier_key_of
+from modgate.sumdb.spec import KNOWN, Spec, check_own_name, parse_gosumdb
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from modgate.config import Config
     from modgate.gomod.protocol import Request
     from modgate.model import ChecksumDatabase, Context
     from modgate.wiring.stack import Ground
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["build_log", "build_mirror"]
 
 _MAX_KEY = 4096
+_PUBLIC = "sum.golang.org"
 _KEYGEN = "`modgate sumdb keygen NAME --out FILE` makes one; checksum_log.key_file names it."
 
 
@@ -37,15 +39,12 @@ def build_mirror(ground: Ground) -> Mirror | None:
     """The mirror of the configured databases; None for `off`.
 
     A database is asked through the chain's proxies where they carry it, as the go command does, unless
-    its specification names an address.
+    its specification names an address. Raises as `build_log` for a key of the gate's own that is none.
     """
     config, table = ground.config, ground.table
     never = ",".join(config.no_sumdb)
     mirrored: list[Mirrored] = []
-    for text in config.sumdb:
-        spec = parse_gosumdb(text)
-        if spec is None:
-            continue
+    for spec in _databases(config):
         proxies = [] if spec.url else ground.upstreams.proxies(config.upstream)
         ways = [Candidate(each, any_error=fall) for each, fall in proxies]
         mirrored.append(Mirrored(spec, [*ways, Candidate(ground.upstreams.at(spec.direct_url), proxy=False)]))
@@ -59,6 +58,25 @@ def build_mirror(ground: Ground) -> Mirror | None:
         private=lambda path: match_prefix_patterns(never, path) or table.is_private(path),
         exempt=",".join(config.sumdb_exempt),
     )
+
+
+def _databases(config: Config) -> list[Spec]:
+    """The databases that are configured, without the gate's own log: it proves nothing to itself.
+
+    The default is what go on this machine is told, which as a client of this gate may be told its log.
+    """
+    specs = [spec for spec in map(parse_gosumdb, config.sumdb) if spec is not None]
+    path = config.checksum_log.key_file
+    if not specs or path is None:
+        return specs
+    own = verifier_key_of(_key(path))
+    others = [spec for spec in specs if spec.verifier_key != own]
+    if not others:
+        structlog.get_logger("modgate").warning(
+            f"sumdb (go env GOSUMDB) is the gate's own log: public modules are verified against {_PUBLIC}"
+        )
+        others = [Spec(_PUBLIC, KNOWN[_PUBLIC])]
+    return others
 
 
 def build_log(
@@ -84,14 +102,10 @@ def build_log(
             next_step="Name a folder: --store DIR.",
         )
     key = _key(path)
-    try:
-        check_own_name(new_signer(key).name)
-    except Invalid as error:
-        raise Invalid(
-            f"the signing key of the checksum log cannot be used: {error.what}",
-            where=str(path),
-            next_step=error.next_step or _KEYGEN,
-        ) from None
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        structlog.get_logger("modgate").warning(
+            f"{path}: others may read the signing key of the checksum log (chmod 600)"
+        )
     log = ChecksumLog(
         key,
         book=SqliteLogBook(ledger),
@@ -113,13 +127,9 @@ def build_log(
 
 
 def _key(path: Path) -> str:
-    """The signing key. The text of an error never shows it."""
+    """The signing key, as it can be used. The text of an error never shows it."""
     try:
         with path.open(encoding="ascii") as file:
-            if stat.S_IMODE(path.stat().st_mode) & 0o077:
-                structlog.get_logger("modgate").warning(
-                    f"{path}: others may read the signing key of the checksum log (chmod 600)"
-                )
             key = file.read(_MAX_KEY).strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
@@ -130,4 +140,12 @@ def _key(path: Path) -> str:
         ) from None
     if not key.startswith("PRIVATE+KEY+"):
         raise Invalid("this is no signing key (PRIVATE+KEY+…)", where=str(path), next_step=_KEYGEN)
+    try:
+        check_own_name(new_signer(key).name)
+    except Invalid as error:
+        raise Invalid(
+            f"the signing key of the checksum log cannot be used: {error.what}",
+            where=str(path),
+            next_step=error.next_step or _KEYGEN,
+        ) from None
     return key
