@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 __all__ = ["Named", "one_shot", "open_direct", "reach_of"]
 
 _HOST = re.compile(r"(?:\*\.)?[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?")
+_MIRRORS = 16
+"""How many mirrors of the greatest size there is room for, before the oldest go."""
 _SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):")
 
 
@@ -155,6 +157,7 @@ async def _build(
             program=vcs.git,
             timeout=vcs.timeout,
             max_repository=vcs.max_repository,
+            max_mirrors=_MIRRORS * vcs.max_repository,
             slots=slots,
             ca_file=certificates(os.environ),
         ),
@@ -186,6 +189,7 @@ async def _build(
         slots=slots,
         timeout=vcs.timeout,
         max_repository=vcs.max_repository,
+        max_mirrors=_MIRRORS * vcs.max_repository,
     )
     other = GoCommandSource(finder, command, clock=time.monotonic, trusted=reach, insecure=insecure)
     proxies = PageProxies(config, reach, known)

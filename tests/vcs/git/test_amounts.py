@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -202,6 +203,37 @@ async def test_a_pool_gives_the_same_repository_and_forgets_idle_ones(world: Wor
     pool.get("https://example.com/b")
     pool.get("https://example.com/c")
     assert pool.get("https://example.com/a") is not one
+    await pool.close()
+
+
+async def test_mirrors_hold_no_more_than_they_may_together(world: World) -> None:
+    for name in "abcd":
+        repo = GitRepo(world.root / f"{name}.git")
+        repo.commit({"go.mod": "module m\n", "noise": os.urandom(200_000)}, tags=["v1.0.0"])
+        repo.save()
+    settings = GitSettings(ca_file=world.ca_file, max_mirrors=500_000)
+    internal = frozenset({world.server.netloc})
+    (world.mirrors / "other").mkdir(parents=True)
+    (world.mirrors / "other" / "file").write_bytes(bytes(1_000_000))
+    pool = GitRepositories(world.mirrors, settings, world.clock, egress=world.egress, internal=internal)
+    for name in "abcd":
+        made = pool.get(f"{world.server.url}/{name}.git")
+        assert await made.read_file(CTX, "v1.0.0", "go.mod", limit=99) == b"module m\n"
+        # Of what was fetched into at the same moment, either may go first.
+        os.utime(made.folder / "lock", (1000 + ord(name), 1000 + ord(name)))
+    world.clock.now += 61
+    using = pool.get(f"{world.server.url}/a.git")
+    async with using.files(CTX, "v1.0.0", "", limit=999_999):
+        world.clock.now += 61
+        pool.get(f"{world.server.url}/d.git")
+        while pool.busy:
+            await asyncio.sleep(0.01)
+    held = {folder.parent.name for folder in world.mirrors.glob("*/trees.git")}
+    expected = [pool.get(f"{world.server.url}/{name}.git") for name in "ad"]
+    assert held == {each.folder.name for each in expected}
+    assert (world.mirrors / "other" / "file").exists()
+    again = pool.get(f"{world.server.url}/b.git")
+    assert await again.read_file(CTX, "v1.0.0", "go.mod", limit=99) == b"module m\n"
     await pool.close()
 
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modgate.errors import Unavailable
+from modgate.vcs.eviction import used
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -72,7 +73,9 @@ class Mirror:
         name = self.folder / "address"
         if not name.exists():
             name.write_text(self._address + "\n", encoding="utf-8")
-        return os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        used(descriptor)
+        return descriptor
 
     async def _take(self, descriptor: int, patience: float) -> None:
         try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from modgate.vcs.eviction import keep_within
+from modgate.vcs.git.joined import Joined
 from modgate.vcs.git.repository import GitRepository
 
 if TYPE_CHECKING:
@@ -17,12 +20,16 @@ if TYPE_CHECKING:
 
 __all__ = ["GitRepositories"]
 
+_MIRROR = re.compile(r"[0-9a-f]{64}")
+_LOOK = 60.0
+"""Seconds between looks at what the mirrors hold."""
+
 
 class GitRepositories:
     """Gives the repository of an address.
 
     At most `size` idle ones are remembered, and only so many that their lists of refs, which a server may
-    make as long as it likes, hold `weight` refs together; mirrors stay on disk.
+    make as long as it likes, hold `weight` refs together; mirrors stay on disk, within their bound.
     """
 
     def __init__(
@@ -38,7 +45,7 @@ class GitRepositories:
         size: int = 256,
         weight: int = 1_000_000,
     ) -> None:
-        self._mirrors = mirrors
+        self._mirrors = mirrors.absolute()
         self._egress = egress
         self._credentials = credentials
         self._settings = settings
@@ -47,6 +54,8 @@ class GitRepositories:
         self._internal = internal
         self._size = size
         self._weight = weight
+        self._joined = Joined()
+        self._looked: float | None = None
         self._open: OrderedDict[tuple[str, bool], GitRepository] = OrderedDict()
 
     def get(self, url: str, *, insecure: bool = False, local: bool = False) -> GitRepository:
@@ -69,12 +78,18 @@ class GitRepositories:
             self._open[key] = found
         self._open.move_to_end(key)
         self._forget()
+        self._look()
         return found
 
     @property
     def weight(self) -> int:
         """How many refs are held in memory."""
         return sum(repository.weight for repository in self._open.values())
+
+    @property
+    def busy(self) -> bool:
+        """Whether it looks at what the mirrors hold."""
+        return self._joined.busy
 
     def _forget(self) -> None:
         # An idle one holds nothing but memory; one in use is left to its users.
@@ -86,8 +101,27 @@ class GitRepositories:
                 weight -= repository.weight
                 del self._open[key]
 
+    def _look(self) -> None:
+        now = self._clock()
+        if self._looked is None or now - self._looked >= _LOOK:
+            self._looked = now
+            self._joined.start(
+                "look",
+                lambda: keep_within(self._settings.max_mirrors, self._mirrors, _MIRROR, self._left),
+            )
+
+    def _left(self, folder: Path) -> bool:
+        """Whether nobody uses a mirror; what is remembered of it is forgotten then."""
+        users = [key for key, repository in self._open.items() if repository.folder == folder]
+        if any(self._open[key].busy for key in users):
+            return False
+        for key in users:
+            del self._open[key]
+        return True
+
     async def close(self) -> None:
         """Close all of them."""
+        await self._joined.close()
         while self._open:
             _, repository = self._open.popitem()
             await repository.close()

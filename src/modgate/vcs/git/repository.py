@@ -115,6 +115,11 @@ class GitRepository:
         """How many refs it holds in memory."""
         return self._listing.weight
 
+    @property
+    def folder(self) -> Path:
+        """Where its mirror is."""
+        return self._fetching.mirror.folder
+
     async def close(self) -> None:
         """Stop what runs for it."""
         await self._joined.close()

@@ -24,6 +24,7 @@ class GitSettings:
         program: The git program; a name is looked up in PATH.
         timeout: Seconds that one run may take from start to end.
         max_repository: Bytes that one fetch may bring, and that a mirror may hold.
+        max_mirrors: Bytes that all mirrors of the folder may hold together.
         refs_ttl: Seconds for which a list of refs is good.
         absent_ttl: Seconds for which "no such repository" and "no such revision" are remembered.
         slots: Shared by all repositories: how many network runs are under way at a time.
@@ -33,6 +34,7 @@ class GitSettings:
     program: str = "git"
     timeout: float = 600.0
     max_repository: int = 4 << 30
+    max_mirrors: int = 64 << 30
     refs_ttl: float = 60.0
     absent_ttl: float = 15.0
     slots: asyncio.Semaphore = field(default_factory=_eight)

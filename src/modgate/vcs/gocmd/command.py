@@ -58,6 +58,7 @@ class GoCommand:
         slots: Bounds the runs at a time, together with other fetches.
         timeout: Seconds for one question, waiting included.
         max_repository: Bytes that one run may bring or hold on disk.
+        max_mirrors: Bytes that all kept clones may hold together.
     """
 
     def __init__(
@@ -70,11 +71,12 @@ class GoCommand:
         slots: asyncio.Semaphore | None = None,
         timeout: float = 600.0,
         max_repository: int = 4 << 30,
+        max_mirrors: int = 64 << 30,
     ) -> None:
         self._programs = programs
         self._egress = egress
         self._scratch = Scratch(cache / "runs")
-        self._mirrors = Mirrors(cache / "gocmd")
+        self._mirrors = Mirrors(cache / "gocmd", max_mirrors)
         self._credentials = credentials
         self._slots = slots or asyncio.Semaphore(8)
         self._timeout = timeout

@@ -13,11 +13,14 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import re
 import shutil
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modgate.errors import Unavailable
+from modgate.vcs.eviction import keep_within, used
 
 try:
     import fcntl
@@ -25,7 +28,7 @@ except ImportError:  # Windows: one process at a time, as the store's own lock h
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from modgate.vcs.gocmd.address import Place
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["Mirror", "Mirrors"]
 
 _KEPT = frozenset({"hg"})
+_NAME = re.compile(r"hg-[0-9a-f]{32}")
+_REST = 60.0
+"""Seconds between looks at what the clones hold."""
 _LOOK = 0.1
 
 
@@ -75,10 +81,15 @@ class Mirror:
 
 
 class Mirrors:
-    """The kept clones below a folder."""
+    """The kept clones below a folder, at most `total` bytes of them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, total: int = 64 << 30, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._folder = folder
+        self._total = total
+        self._monotonic = monotonic
+        self._looked: float | None = None
         self._turns: dict[str, tuple[asyncio.Lock, int]] = {}
 
     @contextlib.asynccontextmanager
@@ -90,6 +101,7 @@ class Mirrors:
         if place.vcs not in _KEPT:
             yield None
             return
+        await self._look()
         name = f"{place.vcs}-{hashlib.sha256(place.url.encode()).hexdigest()[:32]}"
         mirror = Mirror(self._folder / name)
         async with self._turn(name), _locked(mirror.home):
@@ -98,6 +110,12 @@ class Mirrors:
             except OSError as error:
                 raise _unwritable(self._folder, error) from error
             yield mirror
+
+    async def _look(self) -> None:
+        now = self._monotonic()
+        if self._looked is None or now - self._looked >= _REST:
+            self._looked = now
+            await keep_within(self._total, self._folder, _NAME)
 
     @contextlib.asynccontextmanager
     async def _turn(self, name: str) -> AsyncIterator[None]:
@@ -136,7 +154,9 @@ async def _locked(home: Path) -> AsyncIterator[None]:
 
 def _opened(home: Path) -> int:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    used(descriptor)
+    return descriptor
 
 
 def _unwritable(folder: Path, error: OSError) -> Unavailable:
