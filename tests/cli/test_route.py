@@ -123,3 +123,10 @@ def test_what_is_no_module_path_is_wrong_usage(tmp_path: Path) -> None:
     done = _run(tmp_path, "https://github.com/pkg/errors")
     assert done.returncode == 2
     assert "malformed module path" in done.stderr
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "names that look private"), ("zh", "看起来私有的名字")])
+def test_the_rule_for_names_that_look_private_says_which_it_is_for(
+    lang: str, words: str, tmp_path: Path
+) -> None:
+    assert words in _run(tmp_path, "git.internal/a", lang=lang).stdout

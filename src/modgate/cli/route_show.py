@@ -67,7 +67,8 @@ def _name(rule: RouteRule, say: Catalogue) -> str:
 
 
 def _patterns(rule: RouteRule, say: Catalogue) -> str:
-    return rule.patterns.replace(",", ", ") or say("route.match.rest")
+    # A rule without patterns that keeps names inside is the one for names that look private.
+    return rule.patterns.replace(",", ", ") or say(f"route.match.{'inside' if rule.private else 'rest'}")
 
 
 def _source(rule: RouteRule, say: Catalogue) -> str:
