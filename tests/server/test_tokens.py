@@ -96,6 +96,13 @@ def test_a_file_that_is_replaced_is_read_again_though_time_and_size_stay(file: P
         tokens.principal(f"Bearer {ANNA}".encode())
 
 
+def test_a_token_is_never_cut_short(file: Path) -> None:
+    file.write_text(f"ci {CI}#more #comment\n", encoding="utf-8")
+    assert Tokens(file).principal(f"Bearer {CI}#more".encode()) == "ci"
+    with pytest.raises(Unauthenticated):
+        Tokens(file).principal(f"Bearer {CI}".encode())
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "# nobody\n", "short\n", f"a b {CI}\n", f"a\x1b[31m {CI}\n", f"{ANNA}\nshort\n"],

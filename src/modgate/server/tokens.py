@@ -1,9 +1,10 @@
 """Who may publish: tokens from a file or a variable, compared so that time tells nothing.
 
-A file has one token a line, `token` or `name token`; `#` begins a comment. It is read again when it changes,
-so a token is withdrawn by deleting its line; a file that cannot be read, or has a line that is neither,
-admits nobody. A token comes as `Authorization: Bearer TOKEN`, or as the password of Basic, which is what curl
-and netrc send. Tokens are kept as their SHA-256, and never appear in an error, a log or a `repr`.
+A file has one token a line, `token` or `name token`; a word that begins with `#` begins a comment. It is
+read again when it changes, so a token is withdrawn by deleting its line; a file that cannot be read, or has a
+line that is neither, admits nobody. A token comes as `Authorization: Bearer TOKEN`, or as the password of
+Basic, which is what curl and netrc send. Tokens are kept as their SHA-256, and never appear in an error, a
+log or a `repr`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from typing import TYPE_CHECKING
 
 from modgate.errors import Unauthenticated, Unavailable
@@ -97,7 +99,8 @@ def _parsed(text: str, where: str) -> list[tuple[str, bytes]]:
     """(name, SHA-256) of each token; a line without a name is called by its number."""
     found = []
     for number, line in enumerate(text.splitlines(), 1):
-        words = line.partition("#")[0].split() if not line.lstrip().startswith("#") else []
+        # Within a word it is part of the token: a token cut short would be easier to guess than it looks.
+        words = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].split()
         if not words:
             continue
         if len(words) > 2:

@@ -42,7 +42,7 @@ def build_mirror(ground: Ground) -> Mirror | None:
     its specification names an address. Raises as `build_log` for a key of the gate's own that is none.
     """
     config, table = ground.config, ground.table
-    never = ",".join(config.no_sumdb)
+    never = ",".join(config.no_sumdb).lower()
     mirrored: list[Mirrored] = []
     for spec in _databases(config):
         proxies = [] if spec.url else ground.upstreams.proxies(config.upstream)
@@ -55,7 +55,7 @@ def build_mirror(ground: Ground) -> Mirror | None:
         ground.store,
         ground.ledger,
         time.time,
-        private=lambda path: match_prefix_patterns(never, path) or table.is_private(path),
+        private=lambda path: match_prefix_patterns(never, path.lower()) or table.is_private(path),
         exempt=",".join(config.sumdb_exempt),
     )
 

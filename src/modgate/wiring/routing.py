@@ -139,7 +139,7 @@ async def _credential(config: Config, path: ModulePath, address: str, warnings: 
 
 
 def _checks(config: Config, path: ModulePath, *, private: bool) -> list[Message]:
-    inside = private or match_prefix_patterns(",".join(config.no_sumdb), path)
+    inside = private or match_prefix_patterns(",".join(config.no_sumdb).lower(), path.lower())
     exempt = match_prefix_patterns(",".join(config.sumdb_exempt), path)
     checks: list[Message] = []
     if config.sumdb and not inside and not exempt:
