@@ -121,7 +121,7 @@ class GuardedEgress:
         self._server: asyncio.Server | None = None
         self._starting = asyncio.Lock()
         self._passages: dict[str, _Passage] = {}
-        self._strangers: set[asyncio.Task[None]] = set()
+        self._strangers: dict[asyncio.Task[None], None] = {}
         self._closed = False
 
     @contextlib.asynccontextmanager
@@ -173,10 +173,15 @@ class GuardedEgress:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of a program, from its first byte to its end; says why where it fails."""
         task = asyncio.current_task()
-        if task is None or self._closed or len(self._strangers) >= 4 * self._connections:
+        if task is None or self._closed:
             writer.transport.abort()
             return
-        self._strangers.add(task)
+        if len(self._strangers) >= 4 * self._connections:
+            # Any program of the machine may connect and say nothing; ours prove themselves at once.
+            oldest = next(iter(self._strangers))
+            del self._strangers[oldest]
+            oldest.cancel()
+        self._strangers[task] = None
         try:
             async with asyncio.timeout(_HANDSHAKE):
                 wish = await read_wish(reader, writer, self._known)
@@ -185,7 +190,7 @@ class GuardedEgress:
                 await writer.drain()
                 return
             passage.tasks.add(task)
-            self._strangers.discard(task)
+            self._strangers.pop(task, None)
             try:
                 await self._pass(passage, wish, reader, writer)
             finally:
@@ -195,7 +200,7 @@ class GuardedEgress:
         except asyncio.CancelledError:
             writer.transport.abort()
         finally:
-            self._strangers.discard(task)
+            self._strangers.pop(task, None)
             writer.close()
 
     async def _pass(

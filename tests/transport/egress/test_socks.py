@@ -249,3 +249,17 @@ async def test_no_secret_is_shown(town: Town) -> None:
         assert secret not in passage.proxy_command
         assert secret in passage.environment["MODGATE_EGRESS_PASSAGE"]
         assert secret in passage.http_proxy
+
+
+async def test_strangers_who_say_nothing_keep_nobody_out(town: Town) -> None:
+    port = await town.echo()
+    async with town.passage() as passage:
+        gate = int(passage.proxy.rpartition(":")[2])
+        silent = [await asyncio.open_connection("127.0.0.1", gate) for _ in range(140)]
+        socks = town.socks(passage)
+        assert await socks.connect("good.test", port) == 0
+        # Those who came first had to go.
+        assert await silent[0][0].read() == b""
+        for _, writer in silent:
+            writer.close()
+        socks.close()
