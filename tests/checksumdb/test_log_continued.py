@@ -172,6 +172,18 @@ async def test_a_book_that_grew_differently_from_an_older_state_is_refused(compa
         await company.log.start()
 
 
+@pytest.mark.parametrize("size", [256, 300])
+async def test_the_book_of_another_log_with_the_same_key_is_refused(size: int) -> None:
+    company, other = Company(), Company()
+    await company.record(*range(size))
+    await other.record(*range(1000, 1000 + size))
+    company.book = other.book
+    company.another("after")
+    with pytest.raises(Tampered, match="not continued"):
+        await company.log.start()
+    await company.alerts()
+
+
 async def test_a_book_that_goes_back_under_a_running_log_is_noticed(company_of_300: Company) -> None:
     company = company_of_300
     book = company.book

@@ -164,6 +164,11 @@ class Sequencer:
                 f"the log book knows heads up to {signed.tree.n} records, and one of {published.tree.n} "
                 "is published"
             )
+        if published.tree.n == signed.tree.n and published.tree != signed.tree:
+            raise self._refused(
+                f"another head of {signed.tree.n} records is published than the log book's: it is the book "
+                "of another log with this key"
+            )
         size = await parts.book.size(self._name)
         if size < signed.tree.n:
             raise self._refused(f"the log book has {size} records, and a head of {signed.tree.n} is signed")
