@@ -19,7 +19,6 @@ from modgate.gomod.patterns import match_prefix_patterns
 from modgate.gomod.proxylist import EntryKind, parse_proxy_list
 from modgate.ledger.memory import MemoryLedger
 from modgate.model.context import Context
-from modgate.storage.disk import DiskStore
 from modgate.sumdb.note import generate_key
 from modgate.sumdb.spec import check_own_name
 from modgate.transport.file import FileUpstream
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from modgate.gomod.types import ModuleVersion
-    from modgate.model import Upstream
+    from modgate.model import BlobStore, Upstream
     from modgate.sumdb.spec import Spec
 
 __all__ = ["LogReader", "SeenHeads", "copy", "log_reader", "make_key"]
@@ -156,6 +155,8 @@ async def copy(
     Returns the size of the tree that was verified, and what could not be had, by version: Absent (the
     database does not know it), Denied (a private name, which was not asked for). Raises everything else.
     """
+    from modgate.storage.disk import DiskStore  # noqa: PLC0415  it needs POSIX, keygen and verify do not
+
     log_aside()
     chain = [] if spec.url else parse_proxy_list(proxies) if proxies else []
     ways = [
@@ -220,7 +221,7 @@ async def _look_up_all(
     return missing
 
 
-def _mirror(spec: Spec, ways: Sequence[Candidate], store: DiskStore, private: str) -> Mirror:
+def _mirror(spec: Spec, ways: Sequence[Candidate], store: BlobStore, private: str) -> Mirror:
     ledger = MemoryLedger(clock=time.time)
     return Mirror(
         [Mirrored(spec, ways)],
