@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,8 @@ from tests.support.git_repos import GitRepo, long_history
 from tests.vcs.git.conftest import CTX
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.vcs.git.conftest import World
 
 NOISE = "".join(f"{number * 2654435761 % (1 << 32):08x}" for number in range(8000))
@@ -204,6 +207,52 @@ async def test_a_pool_gives_the_same_repository_and_forgets_idle_ones(world: Wor
     pool.get("https://example.com/c")
     assert pool.get("https://example.com/a") is not one
     await pool.close()
+
+
+async def test_only_so_many_trees_are_unpacked_at_a_time(world: World) -> None:
+    repo = GitRepo(world.root / "m.git")
+    repo.commit({"go.mod": "module m\n"}, tags=["v1.0.0"])
+    repo.save()
+    repository = world.repository("m.git", unpacked=asyncio.Semaphore(2))
+    leave = asyncio.Event()
+    inside = 0
+
+    async def unpack() -> None:
+        nonlocal inside
+        async with repository.files(CTX, "v1.0.0", "", limit=999):
+            inside += 1
+            await leave.wait()
+
+    tasks = [asyncio.ensure_future(unpack()) for _ in range(5)]
+    while inside < 2:
+        await asyncio.sleep(0.01)
+    # Questions that unpack nothing do not wait.
+    assert await repository.read_file(CTX, "v1.0.0", "go.mod", limit=99) == b"module m\n"
+    assert inside == 2
+    leave.set()
+    await asyncio.gather(*tasks)
+    assert inside == 5
+
+
+async def test_only_so_many_runs_are_under_way_at_a_time(world: World, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    git = tmp_path / "git"
+    git.write_text(
+        f'#!/bin/sh\ncase "$1" in rev-parse) echo + >>{log}; {shutil.which("git")} "$@"; code=$?; sleep 0.1; '
+        f'echo - >>{log}; exit $code;; *) exec {shutil.which("git")} "$@";; esac\n'
+    )
+    git.chmod(0o755)
+    repo = GitRepo(world.root / "m.git")
+    commits = [repo.commit({"go.mod": f"module m // {number}\n"}) for number in range(8)]
+    repo.save()
+    repository = world.repository("m.git", program=str(git), runs=asyncio.Semaphore(2))
+    await repository.recent_tag(CTX, commits[0].hash, "", lambda _: True)
+    await asyncio.gather(*(repository.stat(CTX, commit.hash[:20]) for commit in commits))
+    under_way = most = 0
+    for line in log.read_text().split():
+        under_way += 1 if line == "+" else -1
+        most = max(most, under_way)
+    assert most == 2
 
 
 async def test_mirrors_hold_no_more_than_they_may_together(world: World) -> None:

@@ -8,7 +8,7 @@ anything; over ssh the server's words are all there is. What is not recognised i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from modgate.errors import Absent, ModgateError, Unavailable
@@ -175,7 +175,7 @@ class Failure:
     stderr: str
     refusals: Sequence[str] = ()
     credential: str = ""
-    secret: str = ""
+    secret: str = field(default="", repr=False)
     bound: str = ""
     timeout: float = 0.0
     quota: int = 0

@@ -71,6 +71,7 @@ class Fetching:
         self._program = program
         self._settings = settings
         self.address = remote.address.shown
+        self.unpacked = settings.unpacked
         self._kept: set[str] | None = None
         self._wanted: dict[str, str] = {}
         self._history_of: str | None = None
@@ -113,9 +114,11 @@ class Fetching:
         """
         environment = git_environment(self._program.home, git_dir=repository)
         try:
-            ran = await self._program.run(
-                arguments, environment, timeout=self._settings.timeout, sink=sink, output=output
-            )
+            # A repository may make each of them costly, and its readers may ask for many at once.
+            async with self._settings.runs:
+                ran = await self._program.run(
+                    arguments, environment, timeout=self._settings.timeout, sink=sink, output=output
+                )
         except RunLimit as limit:
             if limit.bound == "output":
                 raise

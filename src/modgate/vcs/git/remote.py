@@ -44,7 +44,7 @@ _HELPER = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class _Way:
     """How one run gets out."""
 

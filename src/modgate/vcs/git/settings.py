@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 __all__ = ["GitSettings"]
 
 
+def _four() -> asyncio.Semaphore:
+    return asyncio.Semaphore(4)
+
+
 def _eight() -> asyncio.Semaphore:
     return asyncio.Semaphore(8)
 
@@ -28,6 +32,8 @@ class GitSettings:
         refs_ttl: Seconds for which a list of refs is good.
         absent_ttl: Seconds for which "no such repository" and "no such revision" are remembered.
         slots: Shared by all repositories: how many network runs are under way at a time.
+        runs: Shared by all repositories: how many runs over mirrors are under way at a time.
+        unpacked: Shared by all repositories: how many trees are unpacked at a time, each up to gigabytes.
         ca_file: Certificates to trust for https instead of git's own.
     """
 
@@ -38,4 +44,6 @@ class GitSettings:
     refs_ttl: float = 60.0
     absent_ttl: float = 15.0
     slots: asyncio.Semaphore = field(default_factory=_eight)
+    runs: asyncio.Semaphore = field(default_factory=_eight)
+    unpacked: asyncio.Semaphore = field(default_factory=_four)
     ca_file: Path | None = None

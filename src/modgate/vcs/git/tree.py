@@ -44,6 +44,14 @@ async def open_tree(
     fetching: Fetching, repository: Path, commit: str, folder: str, limit: int
 ) -> AsyncIterator[list[FileEntry]]:
     """The entries below `folder`. Raises Invalid above `limit` bytes, Damaged, Unavailable."""
+    async with fetching.unpacked, _opened(fetching, repository, commit, folder, limit) as entries:
+        yield entries
+
+
+@asynccontextmanager
+async def _opened(
+    fetching: Fetching, repository: Path, commit: str, folder: str, limit: int
+) -> AsyncIterator[list[FileEntry]]:
     where = ("--", folder) if folder else ()
     try:
         ran = await fetching.local(
