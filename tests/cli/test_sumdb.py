@@ -265,12 +265,13 @@ async def test_a_copy_lets_the_real_go_verify_with_no_network(
             "mirror",
             str(file),
             "--to",
-            str(tmp_path / "copy"),
+            "../copy",
             "--sumdb",
             served.gosumdb,
         )
     assert done.returncode == 0, done.stderr
     assert "4 versions" in done.stdout
+    assert f"GOPROXY={(tmp_path / 'copy').as_uri()} " in done.stdout
     chain = f"{(tmp_path / 'copy').as_uri()},{modules.root.as_uri()}"
     keys = list(modules.modules)
     for number, order in enumerate((keys, keys[::-1])):

@@ -53,7 +53,7 @@ def mirror_to(wish: Wish, say: Catalogue, *, as_json: bool) -> bool:
         out.print(say("sumlog.text.private", count=len(private)), soft_wrap=True)
     for version, why in unknown.items():
         out.print(say("sumlog.text.unknown", version=version, why=why), soft_wrap=True)
-    out.print(say("sumlog.text.use", url=wish.to.absolute().as_uri()), soft_wrap=True)
+    out.print(say("sumlog.text.use", url=wish.to.resolve().as_uri()), soft_wrap=True)
     return not unknown
 
 
