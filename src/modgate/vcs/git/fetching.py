@@ -220,7 +220,7 @@ class Fetching:
         """Raise Absent where what came under a hash is no commit: a tag may lead to files or folders."""
         ran = await self.local(repository, "cat-file", "-t", hash_, fine=(0, 1, 128))
         kind = ran.output.decode("ascii", "replace").strip()
-        if ran.status == 0 and kind != "commit":
+        if ran.status == 0 and kind in {"tree", "blob"}:
             raise Absent(f"what is tagged there is a {kind} and no commit", where=self.address)
 
     async def fetch_history(self, refs: Refs) -> None:
