@@ -79,7 +79,11 @@ def make(
         monotonic=time.monotonic,
         patience=patience,
     )
-    app = App(PublishedSource(store), settings=Settings(mount=mount, access_log="all"), publishing=publishing)
+    app = App(
+        PublishedSource(store, ledger),
+        settings=Settings(mount=mount, access_log="all"),
+        publishing=publishing,
+    )
     return app, store, patience
 
 
@@ -310,7 +314,7 @@ def test_every_hostile_zip_is_a_400_and_leaves_nothing(served: Served) -> None:
 
 
 def test_without_publishing_there_is_no_put() -> None:
-    with Running(App(PublishedSource(MemoryStore(1 << 20)))) as server:
+    with Running(App(PublishedSource(MemoryStore(1 << 20), MemoryLedger(clock=time.time)))) as server:
         data = zipped(version())
         answer = server.raw(
             f"PUT {URL} HTTP/1.1\r\nHost: g\r\n{AUTH}\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from modgate.gomod import modzip
 from modgate.gomod.protocol import Kind, Request, checked
 from modgate.gomod.types import ModulePath
 from modgate.ledger.memory import MemoryLedger
-from modgate.model import Answer, Context, VerificationRecord
+from modgate.model import Answer, BlobMeta, Context, VerificationRecord
 from modgate.source import upload
 from modgate.source.bodies import small_body
 from modgate.source.publish import Published, Publisher
@@ -84,7 +85,7 @@ class Bench:
         return body.decode()
 
     async def fetch(self, kind: str, text: str = "", path: str = PATH) -> Answer:
-        return await PublishedSource(self.store).fetch(CTX, checked(Kind(kind), path, text))
+        return await PublishedSource(self.store, self.ledger).fetch(CTX, checked(Kind(kind), path, text))
 
     def stored(self) -> list[str]:
         return sorted(self.store._objects)  # type: ignore[attr-defined]
@@ -338,11 +339,19 @@ async def test_of_many_at_once_with_two_contents_one_content_wins(bench: Bench) 
     assert all(isinstance(each, Published | Conflict) for each in done)
 
 
+async def listed(bench: Bench) -> list[str]:
+    try:
+        return (await bench.ask("list")).split()
+    except Absent:
+        return []
+
+
 async def test_a_publish_that_died_at_any_step_is_invisible_and_completed_by_the_same_content(
     bench: Bench,
 ) -> None:
     for step in range(1, 20):
         of = version(f"v1.0.{step}")
+        before = await listed(bench)
         steps = Steps(bench.store, step)
         try:
             await bench.put(of, zipped(of), store=steps)
@@ -354,9 +363,12 @@ async def test_a_publish_that_died_at_any_step_is_invisible_and_completed_by_the
             return
         visible = any("replace" in change for change in steps.changes)
         if not visible:
+            # From the ledger's word on it exists, and cannot be had: that is no absence.
+            claimed = await bench.ledger.seen(of, "zip") is not None
             for kind in ("info", "mod", "zip"):
-                with pytest.raises(Absent):
+                with pytest.raises(Unavailable if claimed else Absent):
                     await bench.fetch(kind, of.version)
+            assert await listed(bench) == before
         # What was claimed stays claimed, and its time stays.
         bench.clock.now += 1000
         done = await bench.put(of, zipped(of))
@@ -383,8 +395,10 @@ async def test_a_version_is_not_visible_before_the_log_has_it(bench: Bench) -> N
     bench.log_error = Unavailable("the log is locked")
     with pytest.raises(Unavailable, match="locked"):
         await bench.put(version(), zipped(version()))
-    with pytest.raises(Absent):
+    with pytest.raises(Unavailable, match="known to this gate"):
         await bench.fetch("info", "v1.0.0")
+    with pytest.raises(Absent):
+        await bench.fetch("list")
     bench.log_error = None
     assert (await bench.put(version(), zipped(version()))).created
 
@@ -399,13 +413,77 @@ async def test_damaged_objects_are_not_absent_and_the_same_content_restores_them
         assert await bench.ask("info", "v1.0.0") == '{"Version":"v1.0.0","Time":"1970-01-12T13:46:40Z"}'
 
 
+async def test_a_version_that_the_ledger_knows_is_not_absent_from_a_store_that_was_restored(
+    bench: Bench,
+) -> None:
+    await bench.put(version(), zipped(version()))
+    for key in bench.stored():
+        await bench.store.remove(key)
+    for kind in ("info", "mod", "zip"):
+        with pytest.raises(Unavailable, match="known to this gate") as caught:
+            await bench.fetch(kind, "v1.0.0")
+        assert "same content again" in caught.value.next_step
+        with pytest.raises(Absent):
+            await bench.fetch(kind, "v1.0.1")
+    with pytest.raises(Absent):
+        await bench.fetch("list")
+    assert (await bench.put(version(), zipped(version()))).created
+    assert await bench.ask("list") == "v1.0.0\n"
+
+
+async def put_raw(bench: Bench, kind: str, data: bytes, text: str = "") -> None:
+    """As another source left it."""
+    meta = BlobMeta(sha256=hashlib.sha256(data).hexdigest(), size=len(data), stored_at=1.0)
+    key = checked(Kind(kind), PATH, text).url_path
+    await (bench.store.put if text else bench.store.replace)(key, data, meta)
+
+
+async def test_what_version_control_left_of_a_version_does_not_publish_it(bench: Bench) -> None:
+    await put_raw(bench, "info", b'{"Version":"v1.5.0","Origin":{"VCS":"git"}}', "v1.5.0")
+    await put_raw(bench, "mod", tree()["go.mod"], "v1.5.0")
+    await put_raw(bench, "list", b"v1.4.0\nv1.5.0\n")
+    for kind in ("list", "latest"):
+        with pytest.raises(Absent, match="nothing of this module"):
+            await bench.fetch(kind)
+    await bench.put(version(), zipped(version()))
+    assert await bench.ask("list") == "v1.0.0\n"
+    assert json.loads(await bench.ask("latest"))["Version"] == "v1.0.0"
+    assert json.loads(await bench.ask("query", "v1"))["Version"] == "v1.0.0"
+    for kind in ("info", "mod", "zip"):
+        for text in ("v1.4.0", "v1.5.0"):
+            with pytest.raises(Absent, match="not published here"):
+                await bench.fetch(kind, text)
+
+
+async def test_publishing_replaces_the_info_that_version_control_left(bench: Bench) -> None:
+    await put_raw(bench, "info", b'{"Version":"v1.0.0","Origin":{"VCS":"git"}}', "v1.0.0")
+    bench.log_error = Unavailable("the log is locked")
+    with pytest.raises(Unavailable, match="locked"):
+        await bench.put(version(), zipped(version()))
+    with pytest.raises(Absent):
+        await bench.fetch("list")
+    bench.log_error = None
+    assert (await bench.put(version(), zipped(version()))).created
+    assert "Origin" not in await bench.ask("info", "v1.0.0")
+
+
+async def test_a_version_without_its_info_is_the_newest_all_the_same(bench: Bench) -> None:
+    for text in ("v1.0.0", "v1.1.0"):
+        await bench.put(version(text), zipped(version(text)))
+    await bench.store.remove(checked(Kind.INFO, PATH, "v1.1.0").url_path)
+    assert await bench.ask("list") == "v1.0.0\nv1.1.0\n"
+    for kind, text in (("latest", ""), ("query", "v1")):
+        with pytest.raises(Unavailable, match="damaged or gone"):
+            await bench.fetch(kind, text)
+
+
 async def test_lists_latest_and_queries_are_of_what_is_published(bench: Bench) -> None:
     for text in ("v1.0.0", "v1.1.0", "v1.2.0-rc.1", "v0.9.0"):
         await bench.put(version(text), zipped(version(text)))
     assert await bench.ask("list") == "v0.9.0\nv1.0.0\nv1.1.0\nv1.2.0-rc.1\n"
     for asked, found in {"v1": "v1.1.0", "v1.0": "v1.0.0", "v0": "v0.9.0", "<v1.0.0": "v0.9.0"}.items():
         request = Request(Kind.QUERY, ModulePath(PATH), asked)
-        answer = await PublishedSource(bench.store).fetch(CTX, request)
+        answer = await PublishedSource(bench.store, bench.ledger).fetch(CTX, request)
         assert json.loads(await small_body(answer))["Version"] == found
     assert json.loads(await bench.ask("latest"))["Version"] == "v1.1.0"
     for kind, text in (("query", "main"), ("query", "v3"), ("info", "v1.9.9"), ("zip", "v1.9.9")):
@@ -426,7 +504,7 @@ async def test_the_stored_list_serves_readers_of_the_folder_and_keeps_what_it_ha
 
 async def test_published_modules_go_past_the_cache_and_others_through_it(bench: Bench) -> None:
     inner = ScriptedSource()
-    aside = PublishedAside(inner, PublishedSource(bench.store), lambda path: path == PATH)
+    aside = PublishedAside(inner, PublishedSource(bench.store, bench.ledger), lambda path: path == PATH)
     with pytest.raises(Absent):
         await aside.fetch(CTX, checked(Kind.LIST, PATH))
     with pytest.raises(Absent):

@@ -4,7 +4,8 @@ The ledger's first sight is the judge. The same content again is a success that 
 is a `Conflict`. The steps, in an order that a crash may cut anywhere:
 
 1. The body is received and checked in temporary objects (`upload`); nothing is visible.
-2. What stands already is compared: the stored zip, then the ledger.
+2. What stands already is compared: the stored zip, then the ledger. An `.info` without either is another
+   source's, and is removed.
 3. The ledger takes the sums: from here on the version belongs to this content, and its time is known.
 4. The zip and the `.mod` are stored, durably.
 5. The checksum log takes the sums, where there is one.
@@ -12,7 +13,7 @@ is a `Conflict`. The steps, in an order that a crash may cut anywhere:
    after a crash gives the same bytes.
 7. The module's list, and what is remembered of the module elsewhere, are renewed.
 
-A kill before 6 leaves a version that nobody sees, which the same content completes.
+A kill before 6 leaves a version that no list shows and that cannot be had; the same content completes it.
 """
 
 from __future__ import annotations
@@ -154,7 +155,9 @@ class Publisher:
 
     async def _settle(self, version: ModuleVersion, upload: Upload, go_mod: bytes) -> Published:
         h1, h1_mod = upload.facts.h1, dirhash.hash_go_mod(go_mod)
-        await self._compare(version, h1, h1_mod)  # 2
+        if not await self._compare(version, h1, h1_mod):  # 2
+            # What another source left without a zip would be visible too early, and tell of its commit.
+            await self._store.remove(Request.exact(Kind.INFO, version).url_path)
         now = self._clock()
         stands = await self._record(version, h1, h1_mod, now)  # 3
         meta = BlobMeta(
@@ -176,9 +179,10 @@ class Publisher:
         await self._renew(version.path)  # 7
         return Published(version, h1, h1_mod, blob.meta.size, created)
 
-    async def _compare(self, version: ModuleVersion, h1: str, h1_mod: str) -> None:
-        """Raise Conflict where other content is stored or recorded, before anything is recorded."""
+    async def _compare(self, version: ModuleVersion, h1: str, h1_mod: str) -> bool:
+        """Whether its zip is stored or recorded. Raises Conflict where other content is."""
         blob = await self._stored(version, Kind.ZIP)
+        known = blob is not None
         if blob is not None:
             _same(version, h1, blob.meta.h1 or await _h1_of(version, blob), "the module stored")
         mod = await self._stored(version, Kind.MOD)
@@ -188,6 +192,8 @@ class Publisher:
             seen = await self._ledger.seen(version, kind)
             if seen is not None:
                 _same(version, mine, seen.h1, "the version" if kind == "zip" else "its go.mod")
+                known = known or kind == "zip"
+        return known
 
     async def _record(self, version: ModuleVersion, h1: str, h1_mod: str, now: float) -> VerificationRecord:
         zipped = await self._ledger.first_seen(VerificationRecord(version, "zip", h1, self._verified, now))

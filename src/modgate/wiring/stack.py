@@ -105,7 +105,9 @@ def build_stack(
         proves=verified.proves,
     )
     published = PublishedAside(
-        cached, PublishedSource(ground.store), lambda path: ground.table.find(path).source == PUBLISHED
+        cached,
+        PublishedSource(ground.store, ground.ledger),
+        lambda path: ground.table.find(path).source == PUBLISHED,
     )
     permitted: ModuleSource = PermittedSource(published, ground.table)
     source = permitted
@@ -129,7 +131,7 @@ def turns(config: Config) -> Turns:
 def _source(ground: Ground, rule: RouteRule, direct: ModuleSource | None) -> ModuleSource:
     """What answers for one rule."""
     if rule.source == PUBLISHED:
-        return PublishedSource(ground.store)
+        return PublishedSource(ground.store, ground.ledger)
     if rule.source == DIRECT and direct is not None:
         return direct
     if rule.source in {BLOCK, DIRECT}:
