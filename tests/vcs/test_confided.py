@@ -16,6 +16,7 @@ from modgate.errors import Denied, Unavailable
 from modgate.gomod.protocol import Kind, checked
 from modgate.model import Context
 from modgate.source.confided import address_as_name
+from modgate.transport.reach import Reach
 from modgate.wiring.vcs import open_direct
 from tests.support.certificates import certificate
 from tests.support.git_http import GitServer
@@ -98,6 +99,30 @@ async def test_a_strangers_page_gets_nothing_with_the_companys_token(
             assert len(corp.requests) == before
             # The second time somebody who may have it had it fetched.
             await source.fetch(CTX, checked(Kind.MOD, MODULE, "v1.0.0"))
+
+
+async def test_a_public_host_that_holds_private_repositories_is_told_no_token_for_strangers(
+    tmp_path: Path, corp: GitServer, pages: GitServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if the company's host had a public address, which github.com has.
+    monkeypatch.setattr("modgate.wiring.vcs.NOWHERE", Reach([corp.netloc]))
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine 127.0.0.1 login git password {TOKEN}\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    _names(pages, "/secret", MODULE, f"{corp.url}/secret.git")
+    _names(pages, "/x", FOREIGN, f"{corp.url}/secret.git")
+    async with open_direct(_config(tmp_path, corp)) as source:
+        assert (await source.fetch(CTX, checked(Kind.LIST, MODULE))).body == b"v1.0.0\n"
+        before = len(corp.requests)
+        with pytest.raises(Unavailable, match="refused access without a credential"):
+            await source.fetch(CTX, checked(Kind.LIST, FOREIGN))
+        _names(pages, "/x", FOREIGN, corp.url, "mod")
+    async with open_direct(_config(tmp_path, corp)) as source:
+        with pytest.raises(Unavailable):
+            await source.fetch(CTX, checked(Kind.LIST, FOREIGN))
+    assert len(corp.requests) > before
+    assert all(seen.authorization == "" for seen in corp.requests[before:])
 
 
 async def test_a_strangers_page_gets_nothing_with_the_gates_ssh_keys(
