@@ -137,7 +137,7 @@ def test_what_may_be_published_is_named_or_follows_from_the_routes(tmp_path: Pat
             '[[routes]]\nmatch = "https://a.example"\nsource = "direct"',
             "is a URL; a pattern is a module path",
         ),
-        ('[[routes]]\nmatch = []\nsource = "direct"', "table 1, match"),
+        ('[[routes]]\nmatch = []\nsource = "direct"', "table 1, match: name at least one module pattern"),
         (
             '[[routes]]\nmatch = "a"\nsource = "direct"\nprivat = true',
             "privat: no such key; did you mean private?",

@@ -30,6 +30,7 @@ def test_releases_and_pre_releases_may_be_published(path: str, version: str) -> 
     ("path", "version", "why"),
     [
         (M, "v1.2", "v1.2.0 would be"),
+        (M, "1.2.3", "v1.2.3 would be"),
         (M, "1.2.3", "no full version"),
         (M, "main", "no full version"),
         (M, "latest", "no full version"),

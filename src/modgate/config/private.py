@@ -10,7 +10,7 @@ import re
 from pathlib import Path  # noqa: TC003  pydantic reads the annotations
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from modgate.config.checks import check_hosts, check_patterns, check_upstream
 from modgate.config.values import parse_duration, parse_list, parse_size, redact
@@ -85,6 +85,12 @@ def _check_repositories(value: object) -> object:
     return repositories
 
 
+def _check_some(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    if not patterns:
+        raise ValueError("name at least one module pattern")
+    return patterns
+
+
 HostGlobs = Annotated[tuple[str, ...], BeforeValidator(_check_host_globs), BeforeValidator(parse_list)]
 
 
@@ -95,8 +101,7 @@ class _Section(BaseModel):
 class Route(_Section):
     """One line of the routing table: which modules, and where they come from. The first match counts."""
 
-    match: Patterns = Field(
-        min_length=1,
+    match: Annotated[Patterns, AfterValidator(_check_some)] = Field(
         description="Globs over module path prefixes, as in GOPRIVATE.",
     )
     source: Annotated[str, BeforeValidator(_check_source)] = Field(

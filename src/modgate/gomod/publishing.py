@@ -41,7 +41,8 @@ def _check_version(path: str, version: str) -> None:
         )
     canonical = module.canonical_version(version)
     if not canonical or canonical != version:
-        meant = f"; {semver.canonical(version)} would be" if semver.is_valid(version) else ""
+        near = semver.canonical(version) or semver.canonical(f"v{version}")
+        meant = f"; {near} would be" if near else ""
         raise Invalid(
             f"{shown(version)} is no full version such as v1.2.3 or v1.2.3-rc.1{meant}",
             where=path,
