@@ -159,6 +159,7 @@ async def _build(
             max_repository=vcs.max_repository,
             max_mirrors=_MIRRORS * vcs.max_repository,
             slots=slots,
+            per_host=max(1, vcs.concurrency - 2),
             ca_file=certificates(os.environ),
         ),
         time.monotonic,

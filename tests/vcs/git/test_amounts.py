@@ -11,6 +11,7 @@ import pytest
 
 from modgate.errors import Absent
 from modgate.vcs.git import GitRepositories, GitSettings
+from tests.support.git_http import Answer, GitServer
 from tests.support.git_repos import GitRepo, long_history
 from tests.vcs.git.conftest import CTX
 
@@ -253,6 +254,28 @@ async def test_only_so_many_runs_are_under_way_at_a_time(world: World, tmp_path:
         under_way += 1 if line == "+" else -1
         most = max(most, under_way)
     assert most == 2
+
+
+async def test_a_host_that_is_silent_leaves_room_for_others(world: World, tls: tuple[Path, Path]) -> None:
+    repo = GitRepo(world.root / "m.git")
+    repo.commit({"go.mod": "module m\n"}, tags=["v1.0.0"])
+    repo.save()
+    with GitServer(world.root, certificate=tls, host="localhost") as silent:
+        silent.answer = lambda _: Answer(hang=True)
+        settings = GitSettings(ca_file=world.ca_file, slots=asyncio.Semaphore(2), per_host=1)
+        internal = frozenset({world.server.netloc, silent.netloc})
+        pool = GitRepositories(world.mirrors, settings, world.clock, egress=world.egress, internal=internal)
+        waiting = [
+            asyncio.ensure_future(pool.get(f"{silent.url}/{number}.git").tags(CTX, "v"))
+            for number in range(4)
+        ]
+        while not silent.requests:
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(20):
+            assert len((await pool.get(f"{world.server.url}/m.git").tags(CTX, "v")).tags) == 1
+        assert len(silent.requests) == 1
+        await pool.close()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def test_mirrors_hold_no_more_than_they_may_together(world: World) -> None:

@@ -79,6 +79,7 @@ class Remote:
         self._credentials = credentials
         self._internal = internal
         self._counted = counted
+        self._turn = settings.turn_of(address.host)
 
     async def run(
         self,
@@ -97,7 +98,7 @@ class Remote:
         """
         settings = self._settings
         await self._program.path()
-        async with settings.slots, AsyncExitStack() as stack:
+        async with self._turn, settings.slots, AsyncExitStack() as stack:
             way = await self._way(stack)
             config = [*way.config, ("remote.origin.url", way.url)]
             if settings.ca_file is not None:

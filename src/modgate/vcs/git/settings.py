@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +33,8 @@ class GitSettings:
         refs_ttl: Seconds for which a list of refs is good.
         absent_ttl: Seconds for which "no such repository" and "no such revision" are remembered.
         slots: Shared by all repositories: how many network runs are under way at a time.
+        per_host: How many of them one host may have, so that one that is silent leaves room for others.
+        hosts: Shared by all repositories: the turns of each host in use.
         runs: Shared by all repositories: how many runs over mirrors are under way at a time.
         unpacked: Shared by all repositories: how many trees are unpacked at a time, each up to gigabytes.
         ca_file: Certificates to trust for https instead of git's own.
@@ -44,6 +47,15 @@ class GitSettings:
     refs_ttl: float = 60.0
     absent_ttl: float = 15.0
     slots: asyncio.Semaphore = field(default_factory=_eight)
+    per_host: int = 6
+    hosts: WeakValueDictionary[str, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
     runs: asyncio.Semaphore = field(default_factory=_eight)
     unpacked: asyncio.Semaphore = field(default_factory=_four)
     ca_file: Path | None = None
+
+    def turn_of(self, host: str) -> asyncio.Semaphore:
+        """The turns of a host, for as long as somebody holds them."""
+        turn = self.hosts.get(host)
+        if turn is None:
+            turn = self.hosts[host] = asyncio.Semaphore(self.per_host)
+        return turn
