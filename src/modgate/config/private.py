@@ -150,7 +150,8 @@ class Vcs(_Section):
     )
     internal_hosts: HostGlobs = Field(
         default=(),
-        description="Hosts whose addresses need not be public: host, host:port or *.suffix. "
+        description="Hosts whose addresses need not be public, for modules of private routes: host, host:port "
+        "or *.suffix. "
         "Hosts that routes and repositories name are among them. Subversion, Fossil and Bazaar are asked "
         "at such hosts only.",
     )
