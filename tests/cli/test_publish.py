@@ -182,6 +182,10 @@ def test_files_that_no_zip_may_hold_are_told_and_nothing_is_sent(
         (["v1.0.0", "--to", "http://user:secret@127.0.0.1"], "takes no password"),
         (["v1.0.0", "--to", "ftp://127.0.0.1"], "the address of a gate"),
         (["v1.0.0", "--token-file", "/nonexistent"], "cannot be read"),
+        (["1.0.0"], "v1.0.0 would be"),
+        (["v1.0.0", "--cert", "c.pem"], "go together"),
+        (["v1.0.0", "--key", "k.pem", "--dry-run"], "go together"),
+        (["v1.0.0", "--cert", "c.pem", "--key", "k.pem"], "plain http"),
         (["v1.0.0", "--module", "nodot"], "missing dot"),
     ],
 )
@@ -278,6 +282,36 @@ def test_a_gate_that_stored_something_else_is_found_out(
     assert "SECURITY" in capsys.readouterr().err
 
 
+def test_a_conflict_says_its_advice_once(
+    work: Path, gate: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["publish", str(work), "v1.0.0", "--to", gate.url]) == 0
+    (work / "lib.go").write_text("package lib // other\n")
+    assert main(["publish", str(work), "v1.0.0", "--to", gate.url]) == FAILED
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("retract") == 1
+    assert "exists with other content: the module stored has h1:" in said
+    assert "request " in said
+
+
+@pytest.mark.parametrize("prefix", ["/wrong", "/wrong.example", "/deep/wrong/"])
+def test_a_prefix_that_the_gate_takes_for_part_of_the_module_points_at_to(
+    work: Path, gate: Running, capsys: pytest.CaptureFixture[str], prefix: str
+) -> None:
+    assert main(["publish", str(work), "v1.0.0", "--to", gate.url + prefix]) == FAILED
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"takes {prefix.strip('/')}, the end of --to, for part of the module path" in said
+
+
+def test_a_prefix_that_is_missing_points_at_to(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    app, _, _ = make(mount="/go")
+    with Running(app) as server:
+        base = server.url.removesuffix("/go")
+        assert main(["publish", str(work), "v1.0.0", "--to", base]) == FAILED
+        assert "--to lacks the gate's prefix" in capsys.readouterr().err
+        assert main(["publish", str(work), "v1.0.0", "--to", f"{base}/go"]) == 0
+
+
 def test_a_server_that_knows_no_expect_gets_the_body_after_a_while(
     work: Path, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,7 +331,20 @@ def test_the_words_are_chinese_where_that_is_asked(
     work: Path, gate: Running, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["publish", str(work), "v1.0.0", "--to", gate.url, "--lang", "zh"]) == 0
-    assert "已发布" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "已发布" in said
+    assert "解压后 45 字节" in said
+
+
+def test_a_chinese_refusal_begins_behind_the_name_of_the_program(
+    work: Path, scripted: Scripted, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    scripted.status = 409
+    assert main(["publish", str(work), "v1.0.0", "--to", scripted.url, "--lang", "zh"]) == FAILED
+    first, *more = capsys.readouterr().err.splitlines()
+    assert first.startswith("modgate: 这个版本")
+    assert more
 
 
 def test_the_zip_can_be_kept(work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -354,6 +401,23 @@ def test_a_tree_with_a_git_repository_gives_hints(work: Path, capsys: pytest.Cap
     said = capsys.readouterr().out
     assert "not in git: 3 of the files" in said
     assert "not as in the last commit: 1 of the files, lib.go" in said
+    assert "Not in git (3)\nbuilt/a\nignored.bin\nnew.go\n" in said.replace(" \n", "\n")
+    assert "Not as in the last commit (1)\nlib.go\n" in said
+    assert main(["publish", str(work), "v1.0.0", "--dry-run", "--json"]) == 0
+    document = document_in(capsys)
+    assert set(document["git"]["unknown"]) == {"built/a", "ignored.bin", "new.go"}
+    assert document["git"]["changed"] == ["lib.go"]
+
+
+def test_what_git_does_not_have_is_told_before_it_is_sent(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(["git", "-C", str(work), "init", "-q"], check=True)
+    assert main(["publish", str(work), "v1.0.0", "--to", "http://127.0.0.1:1"]) == FAILED
+    captured = capsys.readouterr()
+    warned, _, refused = captured.err.partition("refuses connections")
+    assert "not in git: 2 of the files" in warned
+    assert "not in git" not in refused + captured.out
 
 
 def test_a_module_below_the_root_of_a_repository_gets_its_hints(work: Path) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from modgate.cli.publish_send import Sent
     from modgate.cli.publish_show import Report
+    from modgate.cli.publish_way import Way
     from modgate.messages import Catalogue
     from modgate.model.credentials import Secret
 
@@ -40,6 +41,10 @@ def publish(
     token_file: Annotated[
         str | None, typer.Option("--token-file", metavar="FILE", help=text("publish.help.token-file"))
     ] = None,
+    cert: Annotated[
+        str | None, typer.Option("--cert", metavar="FILE", help=text("publish.help.cert"))
+    ] = None,
+    key: Annotated[str | None, typer.Option("--key", metavar="FILE", help=text("publish.help.key"))] = None,
     out: Annotated[str | None, typer.Option("--out", metavar="FILE", help=text("publish.help.out"))] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=text("publish.help.dry-run"))] = False,
     insecure: Annotated[bool, typer.Option("--insecure", help=text("publish.help.insecure"))] = False,
@@ -49,11 +54,12 @@ def publish(
     """Make the zip of a working tree and send it to a gate."""
     from modgate.cli.publish_send import Refused, check_address  # noqa: PLC0415  not needed for --help
     from modgate.cli.publish_show import Report, document, show, show_refusal  # noqa: PLC0415  rich
+    from modgate.cli.publish_way import way_to  # noqa: PLC0415  likewise
     from modgate.errors import Invalid  # noqa: PLC0415  likewise
 
     say = catalogue(lang)
     try:
-        base = check_address(to, insecure=insecure)
+        way = way_to(check_address(to, insecure=insecure), cert, key)
         token = None if dry_run else _token(token_file)
         report = _prepared(folder, version, module, Report)
     except Invalid as error:
@@ -64,12 +70,12 @@ def publish(
         status = FAILED
     else:
         try:
-            _packed_and_sent(report, base, token, out, say)
+            _packed_and_sent(report, way, token, out, say)
         except Refused as error:
             report.refusal = error
             status = FAILED
     if as_json:
-        print_json(document(report, base, say))
+        print_json(document(report, way.base, say))
     else:
         show(report, say, console(), everything=dry_run)
         if report.refusal is not None:
@@ -117,9 +123,7 @@ def _prepared(folder: str, version: str, module: str | None, report: type[Report
     return report(named, tree, git_news(tree, os.environ))
 
 
-def _packed_and_sent(
-    report: Report, base: str, token: Secret | None, out: str | None, say: Catalogue
-) -> None:
+def _packed_and_sent(report: Report, way: Way, token: Secret | None, out: str | None, say: Catalogue) -> None:
     """Make the zip, and send it where there is a token. Raises Refused, Invalid, Unavailable."""
     import tempfile  # noqa: PLC0415  not needed for --help
     from pathlib import Path  # noqa: PLC0415  likewise
@@ -133,7 +137,7 @@ def _packed_and_sent(
             report.out = out
             file.flush()
             if token is not None:
-                report.sent = _sent(report, base, token, file, say)
+                report.sent = _sent(report, way, token, file, say)
     except OSError as error:
         reason = error.strerror or str(error)
         raise Unavailable(
@@ -141,29 +145,30 @@ def _packed_and_sent(
         ) from error
 
 
-def _sent(report: Report, base: str, token: Secret, file: BinaryIO, say: Catalogue) -> Sent:
+def _sent(report: Report, way: Way, token: Secret, file: BinaryIO, say: Catalogue) -> Sent:
     import asyncio  # noqa: PLC0415  not needed for --help
 
     from modgate.cli.progress import Progress  # noqa: PLC0415  rich
     from modgate.cli.publish_send import Refused, send  # noqa: PLC0415  likewise
-    from modgate.cli.publish_show import bytes_shown  # noqa: PLC0415  likewise
+    from modgate.cli.publish_show import bytes_shown, warn  # noqa: PLC0415  likewise
     from modgate.messages import Message  # noqa: PLC0415  likewise
     from modgate.wiring.client import monotonic  # noqa: PLC0415  likewise
 
     packed = report.packed
     assert packed is not None
+    warn(report, say)
     with Progress(console(), monotonic) as progress:
 
         def sent(count: int) -> None:
             progress.say = lambda seconds: say(
                 "publish.text.sending",
-                sent=bytes_shown(count),
-                size=bytes_shown(packed.size),
+                sent=bytes_shown(count, say),
+                size=bytes_shown(packed.size, say),
                 seconds=seconds,
             )
 
         sent(0)
-        answer = asyncio.run(send(base, report.version, file, size=packed.size, token=token, sent=sent))
+        answer = asyncio.run(send(way, report.version, file, size=packed.size, token=token, sent=sent))
     if answer.h1 != packed.h1:
         raise Refused(Message("publish.refused.other-h1", {"h1": answer.h1, "mine": packed.h1}))
     return answer

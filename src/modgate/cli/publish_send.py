@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
-import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import aiohttp
-import truststore
 
+from modgate.cli.publish_way import unsent
 from modgate.errors import Invalid, ModgateError
 from modgate.gomod import module
 from modgate.messages import Message
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from typing import BinaryIO
 
+    from modgate.cli.publish_way import Way
     from modgate.gomod.types import ModuleVersion
     from modgate.model.credentials import Secret
 
@@ -87,7 +87,7 @@ def read_token(text: str, where: str) -> str:
 
 
 async def send(
-    base: str,
+    way: Way,
     version: ModuleVersion,
     zipped: BinaryIO,
     *,
@@ -96,35 +96,45 @@ async def send(
     sent: Callable[[int], None],
 ) -> Sent:
     """PUT the zip of `size` bytes, telling `sent` how many are on their way. Raises Refused."""
-    url = f"{base}/{module.escape_path(version.path)}/@v/{module.escape_version(version.version)}"
+    url = f"{way.base}/{module.escape_path(version.path)}/@v/{module.escape_version(version.version)}"
     headers = {
         "Authorization": f"Bearer {token.reveal()}",
         "Content-Type": "application/zip",
         "Content-Length": str(size),
     }
+    begun = asyncio.Event()
     try:
         async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)),
-            trust_env=not _is_loopback(base),
+            connector=aiohttp.TCPConnector(ssl=way.context),
+            trust_env=not _is_loopback(way.base),
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=_CONNECT_SECONDS, sock_read=_ANSWER_SECONDS
             ),
+            headers=headers,
             skip_auto_headers=("User-Agent",),
         ) as session:
-            return await _put(session, url, headers, zipped, sent)
+            status, said, location = await _put(session, url, zipped, sent, begun)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Refused(_unsent(error, base)) from error
+        raise Refused(unsent(error, way, begun=begun.is_set())) from error
+    prefix = urlsplit(way.base).path.strip("/")
+    if status in {400, 403} and prefix and f"{prefix.rpartition('/')[2]}/{version.path}" in said:
+        # The gate names a module whose path begins with what --to ends in.
+        taken = Message("publish.refused.prefix", {"prefix": prefix, "status": status})
+        raise Refused(taken, said.strip(), status)
+    return _told(status, said, location)
 
 
 async def _put(
     session: aiohttp.ClientSession,
     url: str,
-    headers: dict[str, str],
     zipped: BinaryIO,
     sent: Callable[[int], None],
-) -> Sent:
-    """PUT with an Expect; without it where nobody answers that in time (RFC 9110, section 10.1.1)."""
-    begun = asyncio.Event()
+    begun: asyncio.Event,
+) -> tuple[int, str, str]:
+    """PUT with an Expect; without it where nobody answers that in time (RFC 9110, section 10.1.1).
+
+    Status, text and Location of the answer. `begun` is set once the body is on its way.
+    """
 
     async def pieces() -> AsyncIterator[bytes]:
         begun.set()
@@ -135,12 +145,10 @@ async def _put(
             count += len(piece)
             sent(count)
 
-    async def once(*, expect: bool) -> Sent:
-        async with session.put(
-            url, data=pieces(), headers=headers, expect100=expect, allow_redirects=False
-        ) as answer:
+    async def once(*, expect: bool) -> tuple[int, str, str]:
+        async with session.put(url, data=pieces(), expect100=expect, allow_redirects=False) as answer:
             said = (await answer.content.read(_MOST_TEXT)).decode("utf-8", "replace")
-            return _told(answer.status, said, answer.headers.get("Location", ""))
+            return answer.status, said, answer.headers.get("Location", "")
 
     asking = asyncio.create_task(once(expect=True))
     looking = asyncio.create_task(begun.wait())
@@ -176,18 +184,3 @@ def _told(status: int, said: str, location: str) -> Sent:
     known = {400, 401, 403, 404, 405, 408, 409, 413, 429, 503, 507}
     key = f"publish.refused.{status}" if status in known else "publish.refused.other"
     raise Refused(Message(key, {"status": status} if status not in known else {}), said.strip(), status)
-
-
-def _unsent(error: Exception, base: str) -> Message:
-    host = urlsplit(base).netloc
-    if isinstance(error, aiohttp.ClientSSLError):
-        return Message("publish.unsent.tls", {"host": host})
-    if isinstance(error, aiohttp.ClientConnectorError):
-        if isinstance(error.os_error, ConnectionRefusedError):
-            return Message("publish.unsent.refused", {"host": host})
-        return Message(
-            "publish.unsent.unreachable", {"host": host, "why": error.os_error.strerror or str(error)}
-        )
-    if isinstance(error, TimeoutError):
-        return Message("publish.unsent.timeout", {"host": host})
-    return Message("publish.unsent.cut", {"host": host})

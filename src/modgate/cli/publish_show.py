@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from modgate.cli.speech import errors_console
+from modgate.cli.wide import wrapped
+from modgate.messages import Language
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,10 +25,11 @@ if TYPE_CHECKING:
     from modgate.gomod.types import ModuleVersion
     from modgate.messages import Catalogue
 
-__all__ = ["Report", "bytes_shown", "document", "show", "show_refusal"]
+__all__ = ["Report", "bytes_shown", "document", "show", "show_refusal", "warn"]
 
 _MOST = 20
 _LARGEST = 5
+_CONFLICT = 409
 
 
 @dataclass(slots=True)
@@ -40,11 +43,21 @@ class Report:
     out: str | None = None
     sent: Sent | None = None
     refusal: Refused | None = None
+    warned: bool = False
 
 
-def bytes_shown(count: int) -> str:
+def bytes_shown(count: int, say: Catalogue) -> str:
     """A size for people."""
-    return decimal(count)
+    shown = decimal(count)
+    unit = shown.rpartition(" ")[2]
+    return say(f"publish.text.{unit}", count=count) if unit in {"byte", "bytes"} else shown
+
+
+def warn(report: Report, say: Catalogue) -> None:
+    """Say on standard error what git does not have like this, before it is sent: what is sent stays."""
+    for hint in _git_hints(report, say):
+        _print(hint, "yellow", say, errors_console())
+    report.warned = True
 
 
 def show(report: Report, say: Catalogue, out: Console, *, everything: bool) -> None:
@@ -56,10 +69,11 @@ def show(report: Report, say: Catalogue, out: Console, *, everything: bool) -> N
     facts.add_row(say("publish.head.module"), Text(str(report.version), "bold"))
     count = len(tree.checked.valid)
     facts.add_row(
-        say("publish.head.files"), say("publish.text.files", count=count, size=decimal(tree.unpacked))
+        say("publish.head.files"),
+        say("publish.text.files", count=count, size=bytes_shown(tree.unpacked, say)),
     )
     if packed is not None:
-        facts.add_row(say("publish.head.zip"), decimal(packed.size))
+        facts.add_row(say("publish.head.zip"), bytes_shown(packed.size, say))
         facts.add_row("h1", packed.h1)
         facts.add_row("h1 go.mod", packed.h1_mod)
     if report.out:
@@ -71,8 +85,13 @@ def show(report: Report, say: Catalogue, out: Console, *, everything: bool) -> N
     _faults(tree.checked.invalid, say, out, "publish.head.invalid", style="red")
     if tree.checked.size_error:
         out.print(Text(tree.checked.size_error, "red"))
+    if everything and report.git is not None:
+        _names(report.git.unknown, say, out, "publish.head.unknown")
+        _names(report.git.changed, say, out, "publish.head.changed")
+    for hint in [] if report.warned else _git_hints(report, say):
+        _print(hint, "yellow", say, out)
     for hint in _hints(report, say):
-        out.print(Text(hint, "yellow"))
+        _print(hint, "yellow", say, out)
     _end(report, say, out)
 
 
@@ -89,9 +108,19 @@ def _end(report: Report, say: Catalogue, out: Console) -> None:
 def show_refusal(refusal: Refused, say: Catalogue) -> None:
     """Print why the gate did not take it, on standard error."""
     errors = errors_console()
-    errors.print(Text(f"modgate: {say.say(refusal.message)}", "red"))
-    for line in refusal.said.splitlines():
+    _print(f"modgate: {say.say(refusal.message)}", "red", say, errors)
+    lines = refusal.said.splitlines()
+    if refusal.status == _CONFLICT:
+        # What to do is said above, in the person's language.
+        lines = [*lines[:1], *(line for line in lines[1:] if line.startswith("request "))]
+    for line in lines:
         errors.print(Text(f"  {line}", "dim"))
+
+
+def _print(line: str, style: str, say: Catalogue, out: Console) -> None:
+    """A paragraph. Rich breaks lines at blanks only, of which Chinese has none but around other words."""
+    for part in wrapped(line, out.width) if say.language is Language.CHINESE else [line]:
+        out.print(Text(part, style))
 
 
 def _largest(report: Report, say: Catalogue, out: Console) -> None:
@@ -103,7 +132,7 @@ def _largest(report: Report, say: Catalogue, out: Console) -> None:
         table.add_column(justify="right", no_wrap=True)
         table.add_column(overflow="fold")
         for entry in files:
-            table.add_row(decimal(entry.size), Text(entry.path))
+            table.add_row(bytes_shown(entry.size, say), Text(entry.path))
         out.print(table)
 
 
@@ -124,12 +153,27 @@ def _faults(faults: Sequence[FileFault], say: Catalogue, out: Console, head: str
         out.print(Text(say("publish.text.more", count=len(faults) - _MOST, reasons=most), "dim"))
 
 
-def _hints(report: Report, say: Catalogue) -> list[str]:
+def _names(names: Sequence[str], say: Catalogue, out: Console, head: str) -> None:
+    if names:
+        out.print()
+        out.print(Text(say(head, count=len(names)), "bold"))
+        for name in names[:_MOST]:
+            out.print(Text(name, overflow="fold"))
+        if len(names) > _MOST:
+            out.print(Text(say("publish.text.more-names", count=len(names) - _MOST), "dim"))
+
+
+def _git_hints(report: Report, say: Catalogue) -> list[str]:
     hints = []
     if report.git is not None and (unknown := report.git.unknown):
         hints.append(say("publish.hint.unknown", count=len(unknown), first=unknown[0]))
     if report.git is not None and (changed := report.git.changed):
         hints.append(say("publish.hint.changed", count=len(changed), first=changed[0]))
+    return hints
+
+
+def _hints(report: Report, say: Catalogue) -> list[str]:
+    hints = []
     if report.packed is not None and report.packed.replaces:
         hints.append(say("publish.hint.replaces", count=report.packed.replaces))
     if any(entry.path == ".git" for entry in report.tree.checked.valid):
@@ -157,8 +201,10 @@ def document(report: Report, base: str, say: Catalogue) -> dict[str, object]:
         "unpacked": tree.unpacked,
         "omitted": [fault._asdict() for fault in tree.omitted],
         "invalid": [fault._asdict() for fault in tree.checked.invalid],
-        "hints": _hints(report, say),
+        "hints": _git_hints(report, say) + _hints(report, say),
     }
+    if report.git is not None:
+        found["git"] = {"unknown": list(report.git.unknown), "changed": list(report.git.changed)}
     if packed is not None:
         found |= {"h1": packed.h1, "h1_mod": packed.h1_mod, "size": packed.size}
     if report.out:

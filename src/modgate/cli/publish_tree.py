@@ -205,7 +205,7 @@ def git_news(tree: Tree, environ: Mapping[str, str]) -> GitNews | None:
         if name.endswith("/"):
             below = sorted(path for path in valid if path.startswith(name))
         (unknown if line[:2] in {"??", "!!"} else changed).extend(below)
-    return GitNews(tuple(unknown), tuple(changed))
+    return GitNews(tuple(sorted(unknown)), tuple(sorted(changed)))
 
 
 def _inside_repository(folder: Path) -> bool:
