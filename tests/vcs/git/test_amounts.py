@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modgate.errors import Absent
+from modgate.errors import Absent, Unavailable
 from modgate.vcs.git import GitRepositories, GitSettings
 from tests.support.git_http import Answer, GitServer
 from tests.support.git_repos import GitRepo, long_history
@@ -276,6 +276,24 @@ async def test_a_host_that_is_silent_leaves_room_for_others(world: World, tls: t
         assert len(silent.requests) == 1
         await pool.close()
         await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_waiting_for_a_turn_ends(world: World) -> None:
+    repo = GitRepo(world.root / "m.git")
+    repo.commit({"go.mod": "module m\n"}, tags=["v1.0.0"])
+    repo.save()
+    slots = asyncio.Semaphore(1)
+    settings = GitSettings(ca_file=world.ca_file, slots=slots, patience=0.05)
+    internal = frozenset({world.server.netloc})
+    pool = GitRepositories(world.mirrors, settings, world.clock, egress=world.egress, internal=internal)
+    repository = pool.get(f"{world.server.url}/m.git")
+    async with slots:
+        with pytest.raises(Unavailable, match="took all turns") as caught:
+            await repository.tags(CTX, "v")
+    assert caught.value.kind == "overloaded"
+    assert not world.server.requests
+    assert len((await repository.tags(CTX, "v")).tags) == 1
+    await pool.close()
 
 
 async def test_mirrors_hold_no_more_than_they_may_together(world: World) -> None:

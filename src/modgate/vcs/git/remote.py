@@ -94,11 +94,13 @@ class Remote:
 
         With `trace` what it printed is the packets of git's protocol that it saw.
 
-        Raises Unavailable where git cannot run or a configured credential cannot be had.
+        Raises Unavailable where git cannot run, a configured credential cannot be had, or too many others
+        fetch for too long.
         """
         settings = self._settings
         await self._program.path()
-        async with self._turn, settings.slots, AsyncExitStack() as stack:
+        async with AsyncExitStack() as stack:
+            await self._take_turn(stack)
             way = await self._way(stack)
             config = [*way.config, ("remote.origin.url", way.url)]
             if settings.ca_file is not None:
@@ -126,6 +128,21 @@ class Remote:
             if status == 0:
                 return stderr.encode() if trace else output
             return self._failure(way, stderr, bound)
+
+    async def _take_turn(self, stack: AsyncExitStack) -> None:
+        patience = self._settings.patience
+        try:
+            async with asyncio.timeout(patience):
+                await stack.enter_async_context(self._turn)
+                await stack.enter_async_context(self._settings.slots)
+        except TimeoutError:
+            raise Unavailable(
+                f"other fetches from repositories took all turns for {patience:g} s",
+                where=self.address.shown,
+                next_step="try again later; vcs.concurrency and vcs.timeout bound them",
+                kind="overloaded",
+                retry_after=patience,
+            ) from None
 
     def _failure(self, way: _Way, stderr: str, bound: str) -> Failure:
         settings = self._settings

@@ -33,6 +33,7 @@ class GitSettings:
         refs_ttl: Seconds for which a list of refs is good.
         absent_ttl: Seconds for which "no such repository" and "no such revision" are remembered.
         slots: Shared by all repositories: how many network runs are under way at a time.
+        patience: Seconds to wait for a turn to use the network.
         per_host: How many of them one host may have, so that one that is silent leaves room for others.
         hosts: Shared by all repositories: the turns of each host in use.
         runs: Shared by all repositories: how many runs over mirrors are under way at a time.
@@ -47,6 +48,7 @@ class GitSettings:
     refs_ttl: float = 60.0
     absent_ttl: float = 15.0
     slots: asyncio.Semaphore = field(default_factory=_eight)
+    patience: float = 60.0
     per_host: int = 6
     hosts: WeakValueDictionary[str, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
     runs: asyncio.Semaphore = field(default_factory=_eight)
