@@ -150,10 +150,9 @@ class Vcs(_Section):
     )
     internal_hosts: HostGlobs = Field(
         default=(),
-        description="Hosts whose addresses need not be public, for modules of private routes: host, host:port "
-        "or *.suffix. "
-        "Hosts that routes and repositories name are among them. Subversion, Fossil and Bazaar are asked "
-        "at such hosts only.",
+        description="Hosts whose addresses need not be public, for modules of private routes: host, "
+        "host:port or *.suffix. Hosts that routes and repositories name are among them. Subversion, Fossil "
+        "and Bazaar are asked at such hosts only.",
     )
     insecure: Patterns = Field(
         default=(),
