@@ -57,7 +57,7 @@ def test_without_any_configuration_the_defaults_hold(tmp_path: Path) -> None:
     loaded = load(environ={"HOME": str(tmp_path)}, ask_go=_no_go)
     config = loaded.config
     assert str(config.listen) == "127.0.0.1:3000"
-    assert config.upstream == "https://proxy.golang.org,direct"
+    assert config.upstream == "https://proxy.golang.org"
     assert config.sumdb == ("sum.golang.org",)
     assert config.store.path == default_store({"HOME": str(tmp_path)})
     assert config.base_url == "http://127.0.0.1:3000"
@@ -96,6 +96,24 @@ def test_every_key_can_be_set_in_the_environment(tmp_path: Path) -> None:
     assert loaded.origins == {name: key.variable for name, key in all_keys().items()}
     assert loaded.config.prefetch.enabled is False
     assert loaded.config.cache.memory == 7
+
+
+@pytest.mark.parametrize(
+    ("goproxy", "upstream"),
+    [
+        ("https://goproxy.cn,direct", "https://goproxy.cn"),
+        ("https://a.example|https://b.example | direct", "https://a.example|https://b.example"),
+        ("https://a.example,off", "https://a.example,off"),
+        ("https://direct.example", "https://direct.example"),
+        ("direct", "direct"),
+    ],
+)
+def test_the_direct_of_gos_own_chain_stays_with_the_clients(
+    goproxy: str, upstream: str, tmp_path: Path
+) -> None:
+    assert _load(folder=tmp_path, go={"upstream": goproxy}).config.upstream == upstream
+    written = _load(f'upstream = "{goproxy}"', folder=tmp_path, go={"upstream": "off"})
+    assert written.config.upstream == goproxy
 
 
 def test_the_file_of_the_user_is_read_unless_another_is_named(tmp_path: Path) -> None:

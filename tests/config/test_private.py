@@ -31,6 +31,7 @@ def _problem(folder: Path, text: str, environ: dict[str, str] | None = None) -> 
 
 
 ROUTES = """
+upstream = "https://proxy.golang.org,direct"
 private = "corp.example/*"
 [[routes]]
 match = ["corp.example/public", "corp.example/open"]

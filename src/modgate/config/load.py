@@ -278,13 +278,21 @@ def _go_layer(
     if all(_written(written, name) for name in _GO_KEYS):
         return layer
     for name, (text, origin) in ask_go(environ).items():
-        layer.entries[name] = _Entry(text, origin)
+        layer.entries[name] = _Entry(_without_direct(text) if name == "upstream" else text, origin)
     if private := _written(written, "private"):
         for name in ("no_proxy", "no_sumdb"):
             layer.entries[name] = _Entry(private.value, f"private ({private.origin})")
-    layer.entries.setdefault("upstream", _Entry("https://proxy.golang.org,direct", "default"))
+    layer.entries.setdefault("upstream", _Entry("https://proxy.golang.org", "default"))
     layer.entries.setdefault("sumdb", _Entry("sum.golang.org", "default"))
     return layer
+
+
+def _without_direct(chain: str) -> str:
+    """What go's own GOPROXY means for a gate: its `direct` stays with the clients, who can go there by
+    themselves. Where it was written for nobody in particular, each package path that is no module would be
+    looked for at its origin, behind every 404 of the proxy. Alone it stands: there is nothing else.
+    """
+    return re.sub(r"(?<=.)\s*[,|]\s*direct\s*\Z", "", chain)
 
 
 def _written(layers: Sequence[_Layer], name: str) -> _Entry | None:
