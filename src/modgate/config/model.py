@@ -240,7 +240,8 @@ class Config(_Section):
         description="Folder of the store, or memory: or memory:512MiB. Default: in the user's cache folder.",
     )
     upstream: Annotated[str, BeforeValidator(check_upstream)] = Field(
-        description="Where modules come from: a chain as in GOPROXY. Default: what `go env GOPROXY` says, without `direct`.",
+        description="Where modules come from: a chain as in GOPROXY. "
+        "Default: what `go env GOPROXY` says, without `direct`.",
     )
     sumdb: Annotated[tuple[str, ...], BeforeValidator(check_sumdb), BeforeValidator(parse_list)] = Field(
         description="Checksum databases as in GOSUMDB, the first one verifies; off disables verification. "
