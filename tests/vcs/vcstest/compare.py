@@ -66,7 +66,7 @@ def subjects_of(folder: Path, root: str, *, everything: bool = False) -> list[Su
     paths = {f"{root}/{each}".rstrip("/") + major for each in folders for major in majors}
     good = [path for path in sorted(paths) if _good(path)]
     # What no go.mod ever declared is asked for less.
-    some = [1000 if everything else 8 if path in real else 1 for path in good]
+    some = [1000 if everything else 4 if path in real else 1 for path in good]
     return [
         Subject(path, _queries(path, refs, root, commits=count, everything=everything))
         for path, count in zip(good, some, strict=True)
