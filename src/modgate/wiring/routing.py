@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from modgate.gomod.types import ModulePath
     from modgate.model.routes import RouteRule
 
-__all__ = ["Explained", "confided", "explained"]
+__all__ = ["Explained", "confided", "explained", "host_of"]
 
 _SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):")
 
@@ -85,6 +85,14 @@ def confided(config: Config) -> Callable[[str], bool]:
     )
 
 
+def host_of(address: str) -> str:
+    """The host of a repository's address, with its port where it names one; empty for a path."""
+    if "://" in address:
+        return urlsplit(address).netloc.rpartition("@")[2]
+    found = _SCP.match(address)
+    return found["host"] if found else ""
+
+
 def _asked(config: Config, path: ModulePath, source: str) -> tuple[list[Message], str]:
     """Who would be asked, in order, and the address of the repository or its page among them."""
     told = [Message("route.asked.store", {})]
@@ -108,7 +116,8 @@ def _asked(config: Config, path: ModulePath, source: str) -> tuple[list[Message]
 
 def _repository(config: Config, path: ModulePath) -> tuple[Message, str]:
     """The repository, as far as it is known without asking."""
-    mapped = max((each for each in config.vcs.repositories if match_prefix_patterns(each, path)), default="")
+    prefixes = (each for each in config.vcs.repositories if match_prefix_patterns(each, path))
+    mapped = max(prefixes, key=len, default="")
     if mapped:
         address = config.vcs.repositories[mapped]
         return Message("route.asked.mapped", {"url": redact(address)}), address
@@ -124,8 +133,7 @@ def _repository(config: Config, path: ModulePath) -> tuple[Message, str]:
 
 async def _credential(config: Config, path: ModulePath, address: str, warnings: list[str]) -> Message:
     """Which credential the host of an address would be given."""
-    found = _SCP.match(address) if "://" not in address else None
-    host = found["host"] if found else (urlsplit(address).netloc.rpartition("@")[2])
+    host = host_of(address)
     held = credentials(config, warn=warnings.append)
     try:
         kind = held.describe(host)

@@ -16,7 +16,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from modgate.config.places import default_store
 from modgate.config.routing import route_table
@@ -36,7 +35,7 @@ from modgate.vcs.named import NamedRepository
 from modgate.wiring.aside import log_aside
 from modgate.wiring.credentials import certificates, credentials
 from modgate.wiring.page_proxies import PageProxies
-from modgate.wiring.routing import confided
+from modgate.wiring.routing import confided, host_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,7 +51,6 @@ __all__ = ["Named", "one_shot", "open_direct", "reach_of"]
 _HOST = re.compile(r"(?:\*\.)?[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?")
 _MIRRORS = 16
 """How many mirrors of the greatest size there is room for, before the oldest go."""
-_SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +78,6 @@ def reach_of(config: Config, *more: str) -> Reach:
             hosts = (pattern.partition("/")[0] for pattern in rule.patterns.split(","))
             names |= {host for host in hosts if _HOST.fullmatch(host) and "." in host}
     return Reach(names)
-
-
-def host_of(address: str) -> str:
-    """The host of a repository's address, with its port where it names one; empty for a path."""
-    if "://" in address:
-        return urlsplit(address).netloc.rpartition("@")[2]
-    found = _SCP.match(address)
-    return found["host"] if found else ""
 
 
 @asynccontextmanager
