@@ -355,6 +355,24 @@ def test_the_zip_can_be_kept(work: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert main(["publish", str(work), "v1.0.0", "--dry-run", "--out", str(tmp_path)]) == FAILED
 
 
+def test_a_zip_that_cannot_be_written_whole_leaves_the_older_one(
+    work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resource = pytest.importorskip("resource")
+    out = tmp_path / "kept.zip"
+    out.write_bytes(b"older")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        status = main(["publish", str(work), "v1.0.0", "--dry-run", "--out", str(out)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert status == FAILED
+    assert "cannot be written" in capsys.readouterr().err
+    assert out.read_bytes() == b"older"
+    assert not list(tmp_path.glob(".kept.zip*"))
+
+
 def test_a_capital_in_the_path_is_escaped_in_the_url(tmp_path: Path, scripted: Scripted) -> None:
     upper = plant(tmp_path / "upper", tree("corp.example/UP"))
     main(["publish", str(upper), "v1.0.0-RC.1", "--to", scripted.url])

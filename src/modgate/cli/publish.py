@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 
 import typer
 
@@ -11,8 +13,7 @@ from modgate.cli.options import run_app, tell
 from modgate.cli.speech import AsJson, Lang, catalogue, console, print_json, text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import BinaryIO
+    from collections.abc import Callable, Sequence
 
     from modgate.cli.publish_send import Sent
     from modgate.cli.publish_show import Report
@@ -126,16 +127,17 @@ def _prepared(folder: str, version: str, module: str | None, report: type[Report
 def _packed_and_sent(report: Report, way: Way, token: Secret | None, out: str | None, say: Catalogue) -> None:
     """Make the zip, and send it where there is a token. Raises Refused, Invalid, Unavailable."""
     import tempfile  # noqa: PLC0415  not needed for --help
-    from pathlib import Path  # noqa: PLC0415  likewise
 
     from modgate.cli.publish_tree import pack  # noqa: PLC0415  likewise
     from modgate.errors import Unavailable  # noqa: PLC0415  likewise
 
     try:
-        with tempfile.TemporaryFile() if out is None else Path(out).open("w+b") as file:
+        with ExitStack() as stack:
+            file, settle = _place(out, stack)
             report.packed = pack(report.version, report.tree, file)
             report.out = out
             file.flush()
+            settle()
             if token is not None:
                 report.sent = _sent(report, way, token, file, say)
     except OSError as error:
@@ -143,6 +145,31 @@ def _packed_and_sent(report: Report, way: Way, token: Secret | None, out: str | 
         raise Unavailable(
             f"the zip cannot be written: {reason}", where=out or tempfile.gettempdir()
         ) from error
+
+
+def _place(out: str | None, stack: ExitStack) -> tuple[BinaryIO, Callable[[], None]]:
+    """Where the zip is made, and what gives it its name once it is whole: an older file stays until then."""
+    import tempfile  # noqa: PLC0415  not needed for --help
+    from pathlib import Path  # noqa: PLC0415  likewise
+
+    if out is None:
+        return cast("BinaryIO", stack.enter_context(tempfile.TemporaryFile())), lambda: None
+    target = Path(out)
+    if target.exists() and not target.is_file():
+        return stack.enter_context(target.open("w+b")), lambda: None  # a device has no name to take
+    target = target.resolve()
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+    temporary = Path(name)
+    stack.callback(temporary.unlink, missing_ok=True)
+    file = cast("BinaryIO", stack.enter_context(os.fdopen(handle, "w+b")))
+
+    def settle() -> None:
+        mask = os.umask(0o077)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(target)
+
+    return file, settle
 
 
 def _sent(report: Report, way: Way, token: Secret, file: BinaryIO, say: Catalogue) -> Sent:
