@@ -1,8 +1,11 @@
 # Two commands for everybody, `make serve` and `make test`; the others are for people who change the code.
 # Needed: Python >= 3.11, make, git. Everything else is installed, as locked, into .venv.
 # ARGS goes to the command behind the target: make test ARGS="tests/config -x", make serve ARGS="--listen :4000".
+# Tests run in JOBS processes: make test JOBS=0 for one, in which a debugger works.
+# Tests run in JOBS processes: make test JOBS=0 for one, in which a debugger works.
 
 ARGS ?=
+JOBS ?= 2
 VENV := .venv
 SYNCED := $(VENV)/.synced
 # Tools of the environment come last: a go of the person's own goes before the one of the wheel.
@@ -24,7 +27,7 @@ serve: $(SYNCED)
 	@$(RUN) $(VENV)/bin/modgate serve $(ARGS)
 
 test: $(SYNCED)
-	@$(RUN) $(VENV)/bin/pytest $(ARGS)
+	@$(RUN) $(VENV)/bin/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: $(SYNCED)
 	$(VENV)/bin/ruff check .

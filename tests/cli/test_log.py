@@ -107,7 +107,7 @@ def test_an_empty_log_says_so() -> None:
 def test_a_file_that_cannot_be_read_is_told_in_a_line(tmp_path: Path) -> None:
     ran = _run(str(tmp_path / "missing.log"))
     assert ran.returncode == 2
-    assert b"missing.log" in ran.stderr
+    assert b"missing.log" in ran.stderr.replace(b"\n", b"")  # wherever the line was broken
     assert b"Traceback" not in ran.stderr
 
 

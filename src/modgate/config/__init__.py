@@ -3,12 +3,14 @@
 from modgate.config.keys import FLAGS, Key, all_keys, unknown
 from modgate.config.load import ConfigInvalid, Loaded, load, warnings
 from modgate.config.model import Breaker, Cache, Config, Fetch, Limits, Log, Prefetch, Tls
+from modgate.config.operating import Admin, Index, UpstreamTable
 from modgate.config.private import ChecksumLog, Credential, Publish, Route, Vcs
 from modgate.config.routing import publish_patterns, route_table
 from modgate.config.values import Listen, StoreSpec, redact
 
 __all__ = [
     "FLAGS",
+    "Admin",
     "Breaker",
     "Cache",
     "ChecksumLog",
@@ -16,6 +18,7 @@ __all__ = [
     "ConfigInvalid",
     "Credential",
     "Fetch",
+    "Index",
     "Key",
     "Limits",
     "Listen",
@@ -26,6 +29,7 @@ __all__ = [
     "Route",
     "StoreSpec",
     "Tls",
+    "UpstreamTable",
     "Vcs",
     "all_keys",
     "load",

@@ -71,12 +71,10 @@ _ATHENS = {
     "HomeTemplatePath": _NONE,
     "RobotsFile": _NONE,
     "IndexType": _NONE,
-    "Index": _NONE,
 }
 _ATHENS_TABLES = {
     "Storage": _OBJECT_STORE,
     "SingleFlight.": f"{_NONE}; fetches of one object are always joined within a server",
-    "Index.": _NONE,
     "Minio": _OBJECT_STORE,
     "Mongo": _OBJECT_STORE,
     "Azure": _OBJECT_STORE,

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from modgate.config.foreign import foreign_hint
 from modgate.config.model import Config
+from modgate.config.operating import UpstreamTable
 from modgate.config.private import Credential, Route
 
 if TYPE_CHECKING:
@@ -44,14 +45,22 @@ PATH_KEYS = frozenset(
         "vcs.cache",
         "publish.token_file",
         "checksum_log.key_file",
+        "admin.token_file",
     }
 )
 """Keys whose relative paths, in a file, are relative to that file's folder."""
 
-TABLE_PATHS = {"credentials": ("token_file", "key_file", "known_hosts", "config")}
+TABLE_PATHS = {
+    "credentials": ("token_file", "key_file", "known_hosts", "config"),
+    "upstreams": ("ca", "client_cert", "client_key", "secret_file"),
+}
 """The same for keys inside lists of tables."""
 
-_TABLES: dict[str, type[BaseModel]] = {"routes": Route, "credentials": Credential}
+_TABLES: dict[str, type[BaseModel]] = {
+    "routes": Route,
+    "credentials": Credential,
+    "upstreams": UpstreamTable,
+}
 
 FLAGS = {
     "--listen": "listen",

@@ -40,7 +40,12 @@ if TYPE_CHECKING:
 __all__ = ["ConfigInvalid", "Loaded", "load", "warnings"]
 
 _FILE_VARIABLE = f"{ENV_PREFIX}CONFIG"
-_OF_THE_COMMANDS = {_FILE_VARIABLE, f"{ENV_PREFIX}LANG", f"{ENV_PREFIX}PUBLISH_TOKEN"}
+_OF_THE_COMMANDS = {
+    _FILE_VARIABLE,
+    f"{ENV_PREFIX}LANG",
+    f"{ENV_PREFIX}PUBLISH_TOKEN",
+    f"{ENV_PREFIX}ADMIN_TOKEN",
+}
 """Variables that are no keys: the commands read them."""
 _GO_KEYS = ("upstream", "sumdb", "private", "no_proxy", "no_sumdb")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from modgate.config.checks import check_hosts, check_networks, check_patterns, check_sumdb, check_upstream
+from modgate.config.operating import Admin, Index, UpstreamTable
 from modgate.config.private import ChecksumLog, Credential, Publish, Route, Vcs, parse_tables
 from modgate.config.values import (
     Listen,
@@ -104,6 +105,11 @@ class Cache(_Section):
     verdict_ttl: Seconds = Field(
         default=60.0,
         description="How long a refusal of tampered bytes is remembered before they are fetched again.",
+    )
+    limit: Bytes = Field(
+        default=0,
+        description="The most that the store's folder may hold; what was longest unused goes first, pinned, "
+        "private and published modules never. 0: no limit.",
     )
     memory: Bytes = Field(
         default=64 << 20,
@@ -276,6 +282,11 @@ class Config(_Section):
         default=(),
         description="What hosts are told: a list of tables with `host`, `kind` and what the kind needs.",
     )
+    upstreams: Annotated[tuple[UpstreamTable, ...], BeforeValidator(parse_tables)] = Field(
+        default=(),
+        description="What is particular to one upstream: a list of tables with `url` and any of `ca`, "
+        "`client_cert`, `client_key`, `proxy`, `concurrency` and time limits.",
+    )
     tls: Tls = Field(
         default=Tls(),
         description=str(Tls.__doc__),
@@ -316,6 +327,14 @@ class Config(_Section):
     checksum_log: ChecksumLog = Field(
         default=ChecksumLog(),
         description=str(ChecksumLog.__doc__),
+    )
+    admin: Admin = Field(
+        default=Admin(),
+        description=str(Admin.__doc__),
+    )
+    index: Index = Field(
+        default=Index(),
+        description=str(Index.__doc__),
     )
 
     @model_validator(mode="after")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from modgate.model.checksums import ChecksumMirror
     from modgate.model.source import ModuleSource
+    from modgate.server.admin import Admin
     from modgate.server.publish import Publishing
     from modgate.server.transmit import Receive, Send
 
@@ -93,6 +94,7 @@ class App:
         metrics: Shared with the source stack.
         memo: Hot answers, shared with the listener.
         publishing: Takes uploads; None: there are none.
+        admin: Takes operations over the network; None: nothing is there.
         is_open: Whether everyone may read a module: answers about others are never kept in the memo.
         monotonic: Seconds, for durations.
     """
@@ -107,10 +109,12 @@ class App:
         metrics: Metrics | None = None,
         memo: Memo | None = None,
         publishing: Publishing | None = None,
+        admin: Admin | None = None,
         is_open: Callable[[str], bool] = lambda _path: True,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._publishing = publishing
+        self._admin = admin
         self.settings = settings or Settings(instance=new_request_id())
         self.metrics = metrics or Metrics()
         self.memo = memo or Memo(clock=monotonic)
@@ -137,6 +141,9 @@ class App:
         """Answer one request. Raises CutError, so that the server cuts the connection, and nothing else."""
         if scope["type"] != "http":
             raise RuntimeError(f"no such protocol here: {scope['type']}")
+        if self._admin is not None and (path := self._below_mount(scope)).startswith("/admin/"):
+            await self._admin({**scope, "path": path, "root_path": ""}, receive, send)
+            return
         began = self._monotonic()
         exchange = read_exchange(scope, self.settings.trusted_proxies)
         if exchange.method == "PUT" and self._publishing is not None and self._takes_upload(exchange):
@@ -165,6 +172,11 @@ class App:
             raise
         finally:
             self._count(exchange, outcome, sent, self._monotonic() - began)
+
+    def _below_mount(self, scope: MutableMapping[str, Any]) -> str:
+        """The path within what is served here, as it was sent; empty outside."""
+        path: str = scope["raw_path"].decode("latin-1")
+        return path[len(self._mount) :] if path.startswith(f"{self._mount}/") else ""
 
     @staticmethod
     async def _transmit(exchange: Exchange, response: Response, receive: Receive, send: Send) -> int:

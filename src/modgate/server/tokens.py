@@ -1,4 +1,4 @@
-"""Who may publish: tokens from a file or a variable, compared so that time tells nothing.
+"""Who may publish or operate: tokens from a file or a variable, compared so that time tells nothing.
 
 A file has one token a line, `token` or `name token`; a word that begins with `#` begins a comment. It is
 read again when it changes, so a token is withdrawn by deleting its line; a file that cannot be read, or has a
@@ -33,10 +33,14 @@ class Tokens:
     Args:
         file: The file of tokens, or None.
         variable: The name and value of the variable that holds one token; the value may be empty.
+        who: Whose tokens these are, for the texts of errors.
     """
 
-    def __init__(self, file: Path | None = None, variable: tuple[str, str] = ("", "")) -> None:
+    def __init__(
+        self, file: Path | None = None, variable: tuple[str, str] = ("", ""), *, who: str = "publishers"
+    ) -> None:
         self._file = file
+        self._who = who
         name, value = variable
         self._variable = [(name, _digest(value))] if len(value.strip()) >= _LEAST else []
         self._stamp: tuple[int, ...] | None = None
@@ -46,7 +50,7 @@ class Tokens:
         """Raise Unavailable where there is no token, or none can be read."""
         if not self._known():
             raise _unusable(
-                f"there is no token of at least {_LEAST} characters for publishers",
+                f"there is no token of at least {_LEAST} characters for {self._who}",
                 str(self._file) if self._file is not None else "publish.token_env",
             )
 
@@ -57,7 +61,7 @@ class Tokens:
         """
         if not authorization:
             raise Unauthenticated(
-                "publishing needs a token",
+                f"only {self._who} with a token may do this",
                 next_step="Send Authorization: Bearer TOKEN, or the token as the password of Basic.",
             )
         presented = _digest(_token_in(authorization))
@@ -86,7 +90,7 @@ class Tokens:
                 self._read = _parsed(text, str(self._file))
                 self._stamp = stamp
         except OSError as error:
-            reason = f"the file of publishers' tokens cannot be read: {error.strerror}"
+            reason = f"the file of {self._who}' tokens cannot be read: {error.strerror}"
             raise _unusable(reason, str(self._file)) from error
         return self._read
 

@@ -110,6 +110,10 @@ class CachedSource:
             raise again(fill.unstored)
         return fill.size or 0
 
+    async def refresh(self, ctx: Context, request: Request) -> None:
+        """Ask the source for a mutable answer now, whatever is stored. Raises what the source raises."""
+        await self._freshness.refresh(ctx, request)
+
     async def forget(self, path: ModulePath) -> None:
         """A version of the module came into the store by another way: what is remembered of the module's
         list, newest version and queries, and of what it lacks, counts no more. Raises Unavailable.

@@ -1,54 +1,37 @@
-"""Where the parts meet: a configuration becomes a running gate. The only place that names concrete
-stores, ledgers and upstreams.
-
-The way of one request through the sources is `stack`'s.
-"""
+"""A configuration becomes a running gate: the parts of `gate`, a listener in front of them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import sys
 import time
 from contextlib import AsyncExitStack
 from functools import partial
 from ipaddress import ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from modgate.checksumdb.mirrors import Mirrors
-from modgate.checksumdb.off import NoDatabase
-from modgate.config import route_table
+from modgate import __version__
 from modgate.errors import ModgateError
-from modgate.ledger.memory import MemoryLedger
-from modgate.ledger.sqlite import SqliteLedger
 from modgate.server.app import App, Settings
 from modgate.server.descriptors import connections_within, raise_limit
 from modgate.server.listener import Listen, Listener, Tls, new_event_loop
 from modgate.server.memo import Memo
 from modgate.server.wire import Limits
-from modgate.source.fair import FairMirror
-from modgate.source.observed import Observer
-from modgate.source.permitted import PermittedMirror
-from modgate.storage.disk import DiskStore
-from modgate.storage.memory import MemoryStore
-from modgate.telemetry import Metrics, configure_logging
-from modgate.wiring.checksums import build_log, build_mirror
-from modgate.wiring.credentials import credentials
-from modgate.wiring.publishing import build_publisher, build_publishing
-from modgate.wiring.stack import Ground, build_stack, turns
-from modgate.wiring.upstreams import Upstreams
-from modgate.wiring.vcs import open_direct
+from modgate.telemetry import configure_logging
+from modgate.wiring.gate import open_gate
+from modgate.wiring.operations import build_admin, build_works, serve_socket
+from modgate.wiring.publishing import build_publishing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from modgate.checksumdb.log import ChecksumLog
     from modgate.config import Config
-    from modgate.gomod.protocol import Request
-    from modgate.model import BlobStore, ChecksumMirror, Context, Ledger, Upstream
+    from modgate.model import Upstream
+    from modgate.operations import Works
+    from modgate.wiring.gate import Gate
 
 __all__ = ["serve"]
 
@@ -63,84 +46,45 @@ def serve(config: Config) -> None:
 
 async def _serve(config: Config) -> None:
     """Open everything, serve, close everything in the reverse order."""
-    async with AsyncExitStack() as stack:
-        metrics = Metrics()
-        instance = secrets.token_hex(8)
-        store = await _open_store(config)
-        stack.push_async_callback(store.close)
-        ledger = await _open_ledger(config)
-        stack.push_async_callback(ledger.close)
-        held = credentials(config)
-        stack.push_async_callback(held.close)
-        upstreams = Upstreams(config, instance, metrics, held)
-        stack.push_async_callback(upstreams.close)
-        ground = Ground(config, route_table(config), store, ledger, metrics, upstreams)
-        observer = Observer(metrics, ledger, clock=time.time)
-        stack.push_async_callback(observer.close)
-        mirror = build_mirror(ground)
-        if mirror is not None:
-            stack.push_async_callback(mirror.close)
-        database = mirror or NoDatabase()
-        direct = (
-            await stack.enter_async_context(open_direct(config, held=held)) if config.vcs.enabled else None
-        )
-
-        async def fill(ctx: Context, request: Request) -> None:
-            await built.fill(ctx, request)
-
-        log = build_log(ground, database, fill, instance)
-        built = build_stack(ground, database, observer, direct, log)
-        stack.push_async_callback(built.source.close)
-        mirrors: Mirrors | None = None
-        if log is not None:
-            stack.push_async_callback(log.close)
-            await log.start()
-        if log is not None or mirror is not None:
-            mirrors = Mirrors(*(each for each in (log, mirror) if each is not None))
-        publisher = build_publisher(ground, built.cached, observer, log)
-        app = App(
-            built.source,
-            None if mirrors is None else _guarded(mirrors, ground, log),
-            settings=Settings(
-                mount=config.prefix,
-                instance=instance,
-                trusted_proxies=tuple(ip_network(each) for each in config.trusted_proxies),
-                sumdb_names=() if mirrors is None else mirrors.names,
-                access_log="none" if config.log.access == "off" else config.log.access,
-            ),
-            ready=partial(
-                _problems, [store.ready, ledger.ready, _one_ready(upstreams.proxies(config.upstream))]
-            ),
-            metrics=metrics,
-            publishing=build_publishing(ground, publisher),
-            is_open=ground.table.is_open,
-            memo=Memo(
-                clock=time.monotonic,
-                generation=lambda: (store.generation, publisher.generation if publisher else 0),
-                max_bytes=config.cache.memory,
-            ),
-        )
+    async with open_gate(config, address=str(config.listen)) as gate, AsyncExitStack() as stack:
+        app = _app(config, gate, lambda: works)
         listener = Listener(app, _listen(config))
+        works = build_works(gate, status=partial(_status, time.time()), serving=True)
         listener.bind()
+        await stack.enter_async_context(serve_socket(config, works))
         await listener.serve()
 
 
-def _guarded(mirrors: Mirrors, ground: Ground, log: ChecksumLog | None) -> ChecksumMirror:
-    """In turns, and what restricted modules are called only for those who may read them."""
-    fair = FairMirror(mirrors, turns(ground.config))
-    return fair if log is None else PermittedMirror(fair, ground.table, log.name)
+def _app(config: Config, gate: Gate, works: Callable[[], Works]) -> App:
+    """What answers requests."""
+    ground, publisher = gate.ground, gate.publisher
+    store, ledger, upstreams = ground.store, ground.ledger, ground.upstreams
+    return App(
+        gate.stack.source,
+        gate.guarded_mirrors(),
+        settings=Settings(
+            mount=config.prefix,
+            instance=gate.instance,
+            trusted_proxies=tuple(ip_network(each) for each in config.trusted_proxies),
+            sumdb_names=() if gate.mirrors is None else gate.mirrors.names,
+            access_log="none" if config.log.access == "off" else config.log.access,
+        ),
+        ready=partial(_problems, [store.ready, ledger.ready, _one_ready(upstreams.proxies(config.upstream))]),
+        metrics=ground.metrics,
+        publishing=build_publishing(ground, publisher),
+        admin=build_admin(config, works),
+        is_open=ground.table.is_open,
+        memo=Memo(
+            clock=time.monotonic,
+            generation=lambda: (store.generation, publisher.generation if publisher else 0),
+            max_bytes=config.cache.memory,
+        ),
+    )
 
 
-async def _open_store(config: Config) -> BlobStore:
-    if config.store.path is None:
-        return MemoryStore(config.store.limit)
-    return await DiskStore.open(config.store.path, clock=time.time, address=str(config.listen))
-
-
-async def _open_ledger(config: Config) -> Ledger:
-    if config.store.path is None:
-        return MemoryLedger(clock=time.time)
-    return await SqliteLedger.open(config.store.path / ".modgate" / "ledger.sqlite3", clock=time.time)
+async def _status(started: float) -> dict[str, Any]:
+    """The facts of `modgate status`."""
+    return {"version": __version__, "uptime_seconds": time.time() - started}
 
 
 def _listen(config: Config) -> Listen:

@@ -24,6 +24,8 @@ from modgate.source.turns import Turns
 from modgate.source.verified import VerifiedSource
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from modgate.checksumdb.log import ChecksumLog
     from modgate.config import Config
     from modgate.gomod.protocol import Request
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from modgate.telemetry import Metrics
     from modgate.wiring.upstreams import Upstreams
 
-__all__ = ["Ground", "Stack", "build_stack", "turns"]
+__all__ = ["Ground", "Stack", "build_stack", "build_way", "turns"]
 
 _TURN_PATIENCE = 30.0
 _BROKEN_MEMORY = 3.0
@@ -80,29 +82,8 @@ def build_stack(
             await log.log(Context(background=True), version, sums)
 
     sources = {rule: _source(ground, rule, direct) for rule in ground.table.all_rules}
-    verified = VerifiedSource(
-        Routes(ground.table, sources),
-        database,
-        ground.ledger,
-        clock=time.time,
-        count=ground.metrics.verification,
-        logged=None if log is None else logged,
-    )
-    cached = CachedSource(
-        verified,
-        ground.store,
-        CacheSettings(
-            mutable_ttl=config.cache.mutable_ttl,
-            remembered=Memory(
-                absent=config.cache.absent_ttl,
-                broken=min(_BROKEN_MEMORY, config.cache.verdict_ttl),
-                tampered=config.cache.verdict_ttl,
-            ),
-        ),
-        clock=time.time,
-        watch=observer,
-        turns=turns(config),
-        proves=verified.proves,
+    cached = _cached(
+        ground, Routes(ground.table, sources), database, observer, None if log is None else logged
     )
     published = PublishedAside(
         cached,
@@ -121,6 +102,48 @@ def build_stack(
             watch=observer,
         )
     return Stack(source, permitted, cached)
+
+
+def build_way(
+    ground: Ground, source: ModuleSource, database: ChecksumDatabase, observer: Observer
+) -> CachedSource:
+    """The verified way into the same store from another source than the routes; closed by its user."""
+    return _cached(ground, source, database, observer, None)
+
+
+def _cached(
+    ground: Ground,
+    inner: ModuleSource,
+    database: ChecksumDatabase,
+    observer: Observer,
+    logged: Callable[[ModuleVersion, Sums], Awaitable[None]] | None,
+) -> CachedSource:
+    """The store in front of a source whose every fill is verified."""
+    config = ground.config
+    verified = VerifiedSource(
+        inner,
+        database,
+        ground.ledger,
+        clock=time.time,
+        count=ground.metrics.verification,
+        logged=logged,
+    )
+    return CachedSource(
+        verified,
+        ground.store,
+        CacheSettings(
+            mutable_ttl=config.cache.mutable_ttl,
+            remembered=Memory(
+                absent=config.cache.absent_ttl,
+                broken=min(_BROKEN_MEMORY, config.cache.verdict_ttl),
+                tampered=config.cache.verdict_ttl,
+            ),
+        ),
+        clock=time.time,
+        watch=observer,
+        turns=turns(config),
+        proves=verified.proves,
+    )
 
 
 def turns(config: Config) -> Turns:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,6 +85,8 @@ async def test_a_real_process_shows_its_variables_and_its_start() -> None:
         subprocess.Popen(["gopls", "60"], executable="/bin/sleep", env=environ) as process,
     ):
         try:
+            while not all(Path(f"/proc/{each.pid}/cmdline").read_bytes() for each in (other, process)):
+                time.sleep(0.01)  # the kernel names a program a moment after Popen has returned
             found = {item.pid: item for item in await read_running(LocalHost(dict(os.environ)), time.time())}
         finally:
             process.kill()

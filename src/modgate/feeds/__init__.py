@@ -1,0 +1,1 @@
+"""What is followed from outside: the module index."""

@@ -1,0 +1,65 @@
+"""What operations stand on: the parts of a gate, without its listener."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from modgate.gomod.protocol import Request
+    from modgate.gomod.types import ModulePath
+    from modgate.model import Answer, BlobStore, ChecksumDatabase, Context, Ledger, ModuleSource
+
+__all__ = ["Way", "Works"]
+
+
+class Way(Protocol):
+    """The verified way into the store: `source.cached.CachedSource`."""
+
+    async def fetch(self, ctx: Context, request: Request) -> Answer:
+        """As every source."""
+
+    async def ensure(self, ctx: Context, request: Request) -> int | None:
+        """Fill an immutable object that is not there and wait for the end; its size if it was filled, None
+        if it stood. Raises what the fill raised, and what kept it from being stored.
+        """
+
+    async def refresh(self, ctx: Context, request: Request) -> None:
+        """Ask the source for a mutable answer now, whatever is stored. Raises what the source raises."""
+
+    async def forget(self, path: ModulePath) -> None:
+        """A version came into the store by another way: its lists and queries count no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Works:
+    """The parts of one gate.
+
+    Attributes:
+        store: Where modules are kept.
+        ledger: What was seen.
+        way: Fills, verified, from where the routes say.
+        way_from: The same way with another source in place of the routes: for an import.
+        database: The checksum databases that are verified against.
+        kept: Whether nothing of a module may be taken from the store to make room, because it may not come
+            back: private, restricted and published modules.
+        status: The facts of `modgate status`.
+        clock: Unix seconds.
+        monotonic: Seconds, for durations.
+        concurrency: How many fills to have under way at a time.
+        serving: Whether these are the parts of a running server.
+    """
+
+    store: BlobStore
+    ledger: Ledger
+    way: Way
+    way_from: Callable[[ModuleSource], Way]
+    database: ChecksumDatabase
+    kept: Callable[[ModulePath], bool]
+    status: Callable[[], Awaitable[dict[str, Any]]]
+    clock: Callable[[], float]
+    monotonic: Callable[[], float]
+    concurrency: int
+    serving: bool

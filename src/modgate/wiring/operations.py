@@ -1,0 +1,131 @@
+"""Operations on a gate: over the parts in this process, or by asking the server that holds the store."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from modgate.errors import Absent, Invalid, Unavailable
+from modgate.operations import Works, run_operation
+from modgate.server.admin import Admin
+from modgate.server.socket import serve_admin
+from modgate.server.tokens import Tokens
+from modgate.transport.admin import AdminClient
+from modgate.wiring.aside import log_aside
+from modgate.wiring.gate import open_gate
+from modgate.wiring.stack import build_way
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+    from pathlib import Path
+
+    from modgate.config import Config
+    from modgate.gomod.types import ModulePath
+    from modgate.model import ModuleSource
+    from modgate.model.operations import Event
+    from modgate.operations import Way
+    from modgate.wiring.gate import Gate
+
+__all__ = ["build_admin", "build_works", "operate", "serve_socket"]
+
+SOCKET = "admin.sock"
+"""The server's own socket, in `.modgate` under the store."""
+
+
+def build_works(gate: Gate, *, status: Callable[[], Awaitable[dict[str, Any]]], serving: bool) -> Works:
+    """What operations stand on."""
+    ground = gate.ground
+
+    def way_from(source: ModuleSource) -> Way:
+        return build_way(ground, source, gate.database, gate.observer)
+
+    def kept(path: ModulePath) -> bool:
+        table = ground.table
+        return table.is_private(path) or not table.is_open(path) or table.find(path).source == "publish-only"
+
+    return Works(
+        store=ground.store,
+        ledger=ground.ledger,
+        way=gate.stack.cached,
+        way_from=way_from,
+        database=gate.database,
+        kept=kept,
+        status=status,
+        clock=time.time,
+        monotonic=time.monotonic,
+        concurrency=ground.config.prefetch.concurrency,
+        serving=serving,
+    )
+
+
+def build_admin(config: Config, works: Callable[[], Works]) -> Admin | None:
+    """What takes operations over the network; None where no token is configured. Raises Unavailable."""
+    if config.admin.token_file is None:
+        return None
+    tokens = Tokens(config.admin.token_file, who="operators")
+    tokens.check()
+    return Admin(works, tokens)
+
+
+@asynccontextmanager
+async def serve_socket(config: Config, works: Works) -> AsyncIterator[None]:
+    """Take operations on the store's own socket until the context ends, where that is wanted."""
+    path = _socket(config)
+    if path is None:
+        yield
+        return
+    async with serve_admin(Admin(lambda: works, None), path):
+        yield
+
+
+def _socket(config: Config) -> Path | None:
+    if config.store.path is None or not config.admin.socket:
+        return None
+    return config.store.path.absolute() / ".modgate" / SOCKET
+
+
+async def operate(
+    config: Config, name: str, params: Mapping[str, Any], *, server: str = "", token: str = ""
+) -> AsyncGenerator[Event, None]:
+    """The events of an operation, by the nearest way.
+
+    `server` names a running one. Otherwise the one that holds the configured store is asked by its socket;
+    where none does, the operation runs here. Raises ModgateError for what keeps it from beginning.
+    """
+    if server:
+        async with aclosing(AdminClient(url=server, token=token).run(name, params)) as events:
+            async for event in events:
+                yield event
+        return
+    path = _socket(config)
+    if path is not None:
+        begun = False
+        try:
+            async with aclosing(AdminClient(socket=path).run(name, params)) as events:
+                async for event in events:
+                    begun = True
+                    yield event
+        except Absent:
+            if begun:
+                raise
+        else:
+            return
+    if config.store.path is None:
+        raise Invalid(
+            "the configured store is in memory: only the server that holds it can be asked",
+            next_step="Name the server: --server URL.",
+        )
+    log_aside()
+    async with AsyncExitStack() as stack:
+        gate = await stack.enter_async_context(open_gate(config))
+        works = build_works(gate, status=_no_server, serving=False)
+        async with aclosing(run_operation(works, name, params)) as events:
+            async for event in events:
+                yield event
+
+
+async def _no_server() -> dict[str, Any]:
+    raise Unavailable(
+        "no server holds this store", next_step="Start one with `modgate serve`, or name it: --server URL."
+    )
