@@ -2,7 +2,6 @@
 # Needed: Python >= 3.11, make, git. Everything else is installed, as locked, into .venv.
 # ARGS goes to the command behind the target: make test ARGS="tests/config -x", make serve ARGS="--listen :4000".
 # Tests run in JOBS processes: make test JOBS=0 for one, in which a debugger works.
-# Tests run in JOBS processes: make test JOBS=0 for one, in which a debugger works.
 
 ARGS ?=
 JOBS ?= 2
