@@ -1,18 +1,14 @@
-"""Logs, request ids and metrics.
+"""Numbers for Prometheus.
 
 Rules: a label never takes its value from a client, so that nobody can grow the number of series;
 counting a hit costs two additions on a plain object (`Cell`), and the Prometheus text is made only
-when somebody asks for it; logs go to stderr, because stdout carries the one ready line.
+when somebody asks for it.
 """
 
 from __future__ import annotations
 
-import logging
-import secrets
-import sys
 from typing import TYPE_CHECKING, Literal
 
-import structlog
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -26,23 +22,11 @@ from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import TextIO
 
     from prometheus_client.metrics_core import Metric
 
-__all__ = [
-    "METRICS_TYPE",
-    "Cell",
-    "FillResult",
-    "LogFormat",
-    "Metrics",
-    "PrefetchResult",
-    "RequestResult",
-    "configure_logging",
-    "new_request_id",
-]
+__all__ = ["METRICS_TYPE", "Cell", "FillResult", "Metrics", "PrefetchResult", "RequestResult"]
 
-LogFormat = Literal["human", "json"]
 RequestResult = Literal["hit", "miss", "stale", "error"]
 FillResult = Literal["stored", "absent", "refused", "failed"]
 PrefetchResult = Literal["stored", "used", "dropped", "failed"]
@@ -51,54 +35,6 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _MAX_UPSTREAMS = 64
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
-
-
-# Without the frames' locals, which hold whole request heads and so credentials.
-_TRACEBACKS = structlog.processors.ExceptionRenderer(
-    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-)
-
-
-def new_request_id() -> str:
-    """Sixteen random hex digits."""
-    return secrets.token_hex(8)
-
-
-def configure_logging(
-    style: LogFormat = "human", *, level: int = logging.INFO, stream: TextIO | None = None
-) -> None:
-    """Set up structlog, and the standard library's warnings with it, for the whole process."""
-    out = sys.stderr if stream is None else stream
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    renderer: list[structlog.typing.Processor]
-    if style == "json":
-        renderer = [_TRACEBACKS, structlog.processors.JSONRenderer()]
-    else:
-        renderer = [
-            structlog.dev.ConsoleRenderer(
-                colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )
-        ]
-    structlog.configure(
-        processors=[*shared, *renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(out),
-        cache_logger_on_first_use=False,
-    )
-    handler = logging.StreamHandler(out)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
-        )
-    )
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(max(level, logging.WARNING))
 
 
 class Cell:
