@@ -124,6 +124,11 @@ class ChecksumLog:
         """The log's name, as a mirror has several."""
         return (self.name,)
 
+    @property
+    def size(self) -> int:
+        """The records under the newest head that this process has published."""
+        return self._sequencer.head.tree.n
+
     async def start(self) -> None:
         """Take up the log where it is; every request does so, if nobody did before.
 

@@ -68,6 +68,11 @@ class CachedSource:
             inner, store, settings, clock=clock, verdicts=self._verdicts, watch=watch, turns=turns
         )
 
+    @property
+    def filling(self) -> int:
+        """How many fills are under way."""
+        return len(self._fills)
+
     async def fetch(self, ctx: Context, request: Request) -> Answer:
         """From a fill that is under way, else from the store, else from a new fill."""
         if not request.immutable:
@@ -109,6 +114,11 @@ class CachedSource:
         if fill.unstored is not None:
             raise again(fill.unstored)
         return fill.size or 0
+
+    @property
+    def under_way(self) -> int:
+        """Fills that have begun, or wait for their turn."""
+        return len(self._fills)
 
     async def refresh(self, ctx: Context, request: Request) -> None:
         """Ask the source for a mutable answer now, whatever is stored. Raises what the source raises."""

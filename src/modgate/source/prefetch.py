@@ -82,6 +82,21 @@ class PrefetchSource:
             self._announce_required(ctx, answer.body)
         return answer
 
+    @property
+    def queued(self) -> int:
+        """Objects that wait to be fetched ahead."""
+        return len(self._queue)
+
+    @property
+    def under_way(self) -> int:
+        """Objects that are being fetched ahead."""
+        return len(self._workers)
+
+    @property
+    def unused_bytes(self) -> int:
+        """Bytes of zips that were fetched ahead and not yet asked for."""
+        return self._unused_bytes
+
     async def close(self) -> None:
         """Drop what waits, end what runs, close the inner source."""
         self._closing = True

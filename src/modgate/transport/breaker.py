@@ -32,11 +32,39 @@ class Breaker:
         self._count = 0
         self._retry_at = 0.0
         self._why = ""
+        self._failed_at: float | None = None
 
     @property
     def open(self) -> bool:
         """True while requests are refused."""
         return self._count >= self._limit and self._clock() < self._retry_at
+
+    @property
+    def state(self) -> str:
+        """`closed` (requests go through), `open` (they are refused), `trial` (the next one decides)."""
+        if self._count < self._limit:
+            return "closed"
+        return "open" if self.open else "trial"
+
+    @property
+    def failures(self) -> int:
+        """Failures in a row."""
+        return self._count
+
+    @property
+    def retry_in(self) -> float:
+        """Seconds for which requests are still refused."""
+        return max(0.0, self._retry_at - self._clock()) if self.open else 0.0
+
+    @property
+    def last_error(self) -> str:
+        """What the last failure was, also when good answers came since; empty before there was one."""
+        return self._why
+
+    @property
+    def failed_ago(self) -> float | None:
+        """Seconds since the last failure."""
+        return None if self._failed_at is None else max(0.0, self._clock() - self._failed_at)
 
     def check(self) -> None:
         """Raise Unavailable while open; otherwise let the caller try (one at a time after a pause)."""
@@ -60,5 +88,6 @@ class Breaker:
         """A broken answer came, or none."""
         self._count += 1
         self._why = why
+        self._failed_at = self._clock()
         if self._count >= self._limit:
             self._retry_at = self._clock() + self._pause

@@ -116,6 +116,11 @@ class HTTPUpstream:
         resolver = None if reach is None else GuardedResolver(reach, resolve)
         self._sessions = Sessions(self.settings, tls=tls, resolver=resolver, name=self.name)
 
+    @property
+    def connections(self) -> int:
+        """Open connections, those that wait for the next request included."""
+        return self._sessions.connections
+
     async def get(self, ctx: Context, path: str, *, limit: int) -> bytes:
         """The whole body, tried again when it breaks; at most `limit` bytes."""
 

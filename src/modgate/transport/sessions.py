@@ -62,6 +62,12 @@ class Sessions:
             session = self._made[guard] = self._make(guard)
         return session
 
+    @property
+    def connections(self) -> int:
+        """Open connections of all sessions."""
+        connectors = (session.connector for session in self._made.values())
+        return sum(_open(connector) for connector in connectors if connector is not None)
+
     async def close(self) -> None:
         """Close all connections."""
         self._closed = True
@@ -90,3 +96,9 @@ class Sessions:
             max_line_size=16384,
             max_field_size=16384,
         )
+
+
+def _open(connector: aiohttp.BaseConnector) -> int:
+    """Connections in use and idle ones, which aiohttp tells nowhere else."""
+    idle = sum(map(len, connector._conns.values()))  # noqa: SLF001  see above
+    return len(connector._acquired) + idle  # noqa: SLF001  likewise

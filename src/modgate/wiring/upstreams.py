@@ -54,6 +54,10 @@ class Upstreams:
             self._made[url] = FileUpstream(url) if url.startswith("file:") else self._http(url)
         return self._made[url]
 
+    def made(self) -> list[Upstream]:
+        """Every upstream that was asked for so far."""
+        return list(self._made.values())
+
     def proxies(self, text: str) -> list[tuple[Upstream, bool]]:
         """The proxies of a chain, each with whether any error moves on to the next."""
         entries = parse_proxy_list(text)

@@ -1,0 +1,170 @@
+"""How a running server is: the facts of `modgate status`, gathered from the parts where they are kept.
+
+Looking changes nothing and asks nobody outside. A part that cannot say how it is gets a word for that in
+its place; the rest is told all the same, because this is what an operator reads when something is broken.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+from modgate import __version__
+from modgate.errors import ModgateError
+from modgate.source.prefetch import PrefetchSource
+from modgate.transport.http import HTTPUpstream
+from modgate.wiring.counted import Counted, Recent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from modgate.model import Ledger, Upstream
+    from modgate.server.app import App
+    from modgate.wiring.gate import Gate
+
+__all__ = ["recent_answers", "status_facts"]
+
+_DAY = 86400.0
+_ALERTS = 1000
+_SHOWN_ALERTS = 20
+
+
+def recent_answers(gate: Gate, *, monotonic: Callable[[], float] = time.monotonic) -> Recent:
+    """What keeps the answers of the last minute; to be `running` beside the server."""
+    metrics = gate.ground.metrics
+    return Recent(lambda: Counted(metrics).answered(), monotonic=monotonic)
+
+
+async def status_facts(
+    gate: Gate,
+    app: App,
+    *,
+    url: str,
+    started: float,
+    problems: Sequence[str],
+    recent: Recent | None = None,
+    config: Mapping[str, Any] | None = None,
+    index: Mapping[str, Any] | None = None,
+    clock: Callable[[], float] = time.time,
+) -> dict[str, Any]:
+    """The facts by name; sizes in bytes, times in Unix seconds, durations in seconds. Raises nothing of ours.
+
+    Args:
+        gate: The parts.
+        app: What answers requests.
+        url: Where the server listens.
+        started: When it began to.
+        problems: The lines of `/readyz`.
+        recent: Answers of the last minute, None where nobody kept them.
+        config: When the configuration was read and from where, None where nobody keeps it.
+        index: How the follower of the module index is, None without one.
+        clock: Unix seconds.
+    """
+    counted = Counted(gate.ground.metrics)
+    now = clock()
+    return {
+        "version": __version__,
+        "pid": os.getpid(),
+        "listen": url,
+        "instance": app.settings.instance,
+        "started_at": started,
+        "uptime_seconds": max(0.0, now - started),
+        "requests": {
+            "since_start": counted.answered().facts(),
+            "last_minute": None if recent is None else recent.facts(),
+        },
+        "fills": {"under_way": gate.stack.cached.filling},
+        "prefetch": _prefetch(gate),
+        "upstreams": [_upstream(each, counted) for each in gate.ground.upstreams.made()],
+        "store": await _store(gate),
+        "memory_cache": {
+            "answers": len(app.memo),
+            "bytes": app.memo.held,
+            "limit": gate.ground.config.cache.memory,
+        },
+        "ledger": await _ledger(gate.ground.ledger),
+        "checksum_log": None if gate.log is None else {"name": gate.log.name, "records": gate.log.size},
+        "index": None if index is None else dict(index),
+        "process": {
+            "resident_bytes": counted.number("process_resident_memory_bytes"),
+            "open_files": counted.number("process_open_fds"),
+            "open_files_limit": counted.number("process_max_fds"),
+        },
+        "config": None if config is None else dict(config),
+        "problems": list(problems),
+        "alerts": await _alerts(gate.ground.ledger, now),
+    }
+
+
+def _prefetch(gate: Gate) -> dict[str, int] | None:
+    source = gate.stack.source
+    if not isinstance(source, PrefetchSource):
+        return None
+    return {
+        "queued": source.queued,
+        "under_way": source.under_way,
+        "unused_bytes": source.unused_bytes,
+        "unused_limit": gate.ground.config.prefetch.max_bytes,
+    }
+
+
+def _upstream(upstream: Upstream, counted: Counted) -> dict[str, Any]:
+    facts: dict[str, Any] = {"url": upstream.name}
+    if isinstance(upstream, HTTPUpstream):
+        breaker = upstream.breaker
+        facts |= {
+            "state": breaker.state,
+            "failures_in_a_row": breaker.failures,
+            "retry_in_seconds": breaker.retry_in,
+            "last_error": breaker.last_error,
+            "last_error_seconds_ago": breaker.failed_ago,
+            "connections": upstream.connections,
+            **counted.upstream(upstream.name),
+        }
+    return facts
+
+
+async def _store(gate: Gate) -> dict[str, Any]:
+    """The folder, its size as far as the store keeps it, and the room that is left."""
+    config = gate.ground.config
+    path = config.store.path
+    facts: dict[str, Any] = {
+        "path": None if path is None else str(path.absolute()),
+        "limit": config.cache.limit if path is not None else config.store.limit,
+    }
+    return facts | ({} if path is None else _room(path))
+
+
+def _room(path: Path) -> dict[str, Any]:
+    try:
+        room = shutil.disk_usage(path)
+    except OSError:
+        return {"disk_free": None, "disk_size": None}
+    return {"disk_free": room.free, "disk_size": room.total}
+
+
+async def _ledger(ledger: Ledger) -> dict[str, Any]:
+    try:
+        await ledger.ready()
+    except ModgateError as error:
+        return {"ok": False, "error": str(error)}
+    return {"ok": True, "error": ""}
+
+
+async def _alerts(ledger: Ledger, now: float) -> dict[str, Any] | None:
+    """Those of the last day; None where the ledger cannot be read."""
+    try:
+        alerts = await ledger.alerts(limit=_ALERTS)
+    except ModgateError:
+        return None
+    fresh = [alert for alert in alerts if now - alert.at < _DAY]
+    return {
+        "last_day": len(fresh),
+        "newest": [
+            {"kind": each.kind, "subject": each.subject, "text": each.text, "at": each.at}
+            for each in fresh[:_SHOWN_ALERTS]
+        ],
+    }
