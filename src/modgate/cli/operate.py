@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from modgate.config import Config
 
-__all__ = ["Server", "TokenFile", "run_operation"]
+__all__ = ["Server", "TokenFile", "admin_token", "run_operation"]
 
 _VARIABLE = "MODGATE_ADMIN_TOKEN"
 _MAX_TOKEN = 4096
@@ -52,7 +52,7 @@ def run_operation(
     While it runs a bar with `title` stands on standard error where that is a terminal (not when `quiet`), and
     each result is given to `item`. Raises ModgateError, of the class that the operation failed with.
     """
-    token = _token(token_file) if server else ""
+    token = admin_token(token_file) if server else ""
 
     async def run() -> Summary:
         from modgate.wiring.operations import operate  # noqa: PLC0415  it stays off --help
@@ -81,8 +81,8 @@ def _error(failure: Failure) -> ModgateError:
     return kind(failure.what, where=failure.where, next_step=failure.next_step)
 
 
-def _token(file: str | None) -> str:
-    """The token for `--server`; empty where there is none."""
+def admin_token(file: str | None) -> str:
+    """The token for `--server`; empty where there is none. Raises Unavailable."""
     if file is None:
         return os.environ.get(_VARIABLE, "").strip()
     try:

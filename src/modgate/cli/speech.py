@@ -83,10 +83,10 @@ def errors_console() -> Console:
     return _console(stderr=True)
 
 
-def print_json(document: object) -> None:
-    """One document on standard output, in ASCII where that takes nothing else."""
+def print_json(document: object, *, indent: int | None = 2) -> None:
+    """One document on standard output, in ASCII where that takes nothing else; without `indent` one line."""
     utf8 = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
-    written = json.dumps(_without_secrets(document), indent=2, ensure_ascii=not utf8)
+    written = json.dumps(_without_secrets(document), indent=indent, ensure_ascii=not utf8)
     sys.stdout.write(_OBEYED.sub(_escaped, written) + "\n")
 
 
