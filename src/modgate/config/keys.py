@@ -15,8 +15,8 @@ from pydantic import BaseModel
 
 from modgate.config.foreign import foreign_hint
 from modgate.config.model import Config
-from modgate.config.operating import UpstreamTable
 from modgate.config.private import Credential, Route
+from modgate.config.upstreams import UpstreamTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -29,6 +29,7 @@ from modgate.config.model import Config
 from modgate.config.places import default_store, user_config_file
 from modgate.config.routing import unreached
 from modgate.config.tomlfile import flatten, key_lines, parse_toml
+from modgate.config.upstreams import upstream_warnings
 from modgate.config.values import redact
 from modgate.errors import Invalid
 
@@ -65,10 +66,11 @@ class ConfigInvalid(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration, and for every key the place its value came from."""
+    """A configuration, for every key the place its value came from, and the file that it is read from."""
 
     config: Config
     origins: dict[str, str]
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ def load(
         found += _explain(error, origins)
     if found:
         raise ConfigInvalid(list(dict.fromkeys(found))) from None
-    return Loaded(config=config, origins=origins)
+    file, _ = _chosen_file(config_file, env)
+    return Loaded(config=config, origins=origins, file=file or user_config_file(env))
 
 
 def warnings(config: Config) -> list[str]:
@@ -139,7 +142,7 @@ def warnings(config: Config) -> list[str]:
         texts.append("no checksum database: modules are compared with their first sight only (sumdb)")
     if re.search(r"http://[^/@,|\s]+@", config.upstream):
         texts.append("upstream sends its credentials over plain http")
-    return [*texts, *unreached(config)]
+    return [*texts, *unreached(config), *upstream_warnings(config)]
 
 
 def _validate(layers: list[_Layer]) -> Config:

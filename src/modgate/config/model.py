@@ -9,11 +9,12 @@ from __future__ import annotations
 from pathlib import Path  # noqa: TC003  pydantic reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from modgate.config.checks import check_hosts, check_networks, check_patterns, check_sumdb, check_upstream
-from modgate.config.operating import Admin, Index, UpstreamTable
+from modgate.config.operating import Admin, Index, Reload
 from modgate.config.private import ChecksumLog, Credential, Publish, Route, Vcs, parse_tables
+from modgate.config.upstreams import UpstreamTable, check_tables
 from modgate.config.values import (
     Listen,
     StoreSpec,
@@ -282,10 +283,13 @@ class Config(_Section):
         default=(),
         description="What hosts are told: a list of tables with `host`, `kind` and what the kind needs.",
     )
-    upstreams: Annotated[tuple[UpstreamTable, ...], BeforeValidator(parse_tables)] = Field(
+    upstreams: Annotated[
+        tuple[UpstreamTable, ...], AfterValidator(check_tables), BeforeValidator(parse_tables)
+    ] = Field(
         default=(),
         description="What is particular to one upstream: a list of tables with `url` and any of `ca`, "
-        "`client_cert`, `client_key`, `proxy`, `concurrency` and time limits.",
+        "`client_cert`, `client_key`, `proxy`, `username`, `secret_file`, `secret_env`, `concurrency` and "
+        "time limits.",
     )
     tls: Tls = Field(
         default=Tls(),
@@ -331,6 +335,10 @@ class Config(_Section):
     admin: Admin = Field(
         default=Admin(),
         description=str(Admin.__doc__),
+    )
+    reload: Reload = Field(
+        default=Reload(),
+        description=str(Reload.__doc__),
     )
     index: Index = Field(
         default=Index(),

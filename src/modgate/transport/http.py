@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from modgate.model import Context
     from modgate.model.credentials import Credentials
     from modgate.transport.dial import Resolve
+    from modgate.transport.particulars import Particulars
     from modgate.transport.reach import Reach
 
 __all__ = ["HTTPUpstream"]
@@ -71,7 +72,8 @@ def _no_counter(_upstream: str, _kind: str) -> None:
 
 
 class HTTPUpstream:
-    """An HTTP server under one base URL (`model.Upstream`). Proxies come from the environment.
+    """An HTTP server under one base URL (`model.Upstream`). Proxies come from the environment, unless
+    `particulars` names one.
 
     `instance` is sent as `Modgate-Via`, so that a gate in its own chain refuses the loop. `credentials`
     are asked for the base address alone, where it is https and names nobody itself. `reach` is given where
@@ -86,6 +88,7 @@ class HTTPUpstream:
         *,
         instance: str = "",
         credentials: Credentials | None = None,
+        particulars: Particulars | None = None,
         reach: Reach | None = None,
         resolve: Resolve = resolve,
         observe: Callable[[str, str, float], None] = _no_observer,
@@ -97,6 +100,7 @@ class HTTPUpstream:
         named = base.user or base.password
         self._authorization = basic(base.user or "", base.password or "") if named else None
         self._credentials = credentials
+        self._particulars = particulars
         self._reach = reach
         self._netrc = Netrc()
         self._base = base.with_user(None)
@@ -114,7 +118,8 @@ class HTTPUpstream:
         self._instance = instance
         self._proxies: dict[yarl.URL, yarl.URL | None] = {}
         resolver = None if reach is None else GuardedResolver(reach, resolve)
-        self._sessions = Sessions(self.settings, tls=tls, resolver=resolver, name=self.name)
+        own = None if particulars is None else particulars.tls
+        self._sessions = Sessions(self.settings, tls=tls, own=own, resolver=resolver, name=self.name)
 
     @property
     def connections(self) -> int:
@@ -256,14 +261,15 @@ class HTTPUpstream:
         if self._instance:
             headers["Modgate-Via"] = ", ".join((*ctx.via, self._instance))
         home = url.origin() == self._base.origin()
-        told = (self._authorization or await self._own(url)) if home else None
+        told = (self._authorization or self._secret(url) or await self._own(url)) if home else None
         # For a base that is an answer's word, the credentials know netrc as well, and decide by themselves.
         if told is None and self._reach is None and (home or url.scheme == "https"):
             told = self._netrc.authorization(url.host or "")
         if told is not None:
             headers["Authorization"] = told
         proxy = self._proxy(url)
-        return await self._sessions.get(self._guard(url, proxied=proxy is not None)).request(
+        guard = self._guard(url, proxied=proxy is not None)
+        return await self._sessions.get(guard, home=home).request(
             method, url, headers=headers, proxy=proxy, allow_redirects=False, trace_request_ctx=way
         )
 
@@ -280,6 +286,15 @@ class HTTPUpstream:
             return Guard.RESOLVER
         return Guard.NONE if self._trusted(url) else Guard.PUBLIC
 
+    def _secret(self, url: yarl.URL) -> str | None:
+        """What `[[upstreams]]` has for the address; as `_own` where it cannot be had."""
+        if self._particulars is None or not self._particulars.tells(url):
+            return None
+        try:
+            return self._particulars.authorization()
+        except Unavailable as error:
+            raise _SettledError(error) from error
+
     async def _own(self, url: yarl.URL) -> str | None:
         """What the operator configured for the base address. A broken credential is not the upstream's
         failure, and asking again at once would not mend it.
@@ -295,8 +310,18 @@ class HTTPUpstream:
         return trusted(url, self._base, self.settings.redirect_hosts)
 
     def _proxy(self, url: yarl.URL) -> yarl.URL | None:
-        """The proxy on the way to a URL, read from the environment once for each host, as go does."""
+        """The proxy on the way to a URL: the upstream's own, else the environment's."""
         origin = url.origin()
+        own = self._particulars if origin == self._base.origin() else None
+        if own is not None and (own.proxy is not None or own.direct):
+            return own.proxy
+        proxy = self._from_environment(url, origin)
+        if own is not None and own.tls is not None and proxy is not None and proxy.scheme == "https":
+            raise _SettledError(own.no_way(self.name))
+        return proxy
+
+    def _from_environment(self, url: yarl.URL, origin: yarl.URL) -> yarl.URL | None:
+        """Read from the environment once for each host, as go does."""
         if origin not in self._proxies:
             if len(self._proxies) >= _ORIGINS:
                 self._proxies.clear()
@@ -324,6 +349,8 @@ class HTTPUpstream:
         give_back(response)
         text = clean_text(data, response.headers.get("Content-Type", ""))
         error = status_error(status, text, response.headers, where)
+        if status == 401 and self._authorization is None and (own := self._particulars) is not None:
+            error = own.refused(where) if own.tells(response.url) else error
         if isinstance(error, Unavailable) and (
             error.kind == "loop" or (status < 500 and status not in _TRANSIENT)
         ):

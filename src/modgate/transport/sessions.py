@@ -1,7 +1,8 @@
 """The HTTP client's sessions of one upstream: one for each kind of guard, made when first needed.
 
 A connection in a pool has passed the guard that its session has, so connections of different guards
-never share a pool. No cookies, no inflating, no redirects on their own.
+never share a pool; nor do those that go by the upstream's own certificates and others. No cookies, no
+inflating, no redirects on their own.
 """
 
 from __future__ import annotations
@@ -36,30 +37,36 @@ class Guard(enum.Enum):
 
 
 class Sessions:
-    """Sessions by guard; `resolver` is that of `Guard.RESOLVER`, `name` stands in errors."""
+    """Sessions by guard; `resolver` is that of `Guard.RESOLVER`, `name` stands in errors.
+
+    `tls` stands for the system's trust; `own` is for connections to the upstream itself.
+    """
 
     def __init__(
         self,
         settings: TransportSettings,
         *,
         tls: ssl.SSLContext | None = None,
+        own: ssl.SSLContext | None = None,
         resolver: AbstractResolver | None = None,
         name: str = "",
     ) -> None:
         self._settings = settings
         self._tls = tls
+        self._own = own
         self._resolver = resolver
         self._name = name
-        self._made: dict[Guard, aiohttp.ClientSession] = {}
+        self._made: dict[tuple[Guard, bool], aiohttp.ClientSession] = {}
         self._closed = False
 
-    def get(self, guard: Guard) -> aiohttp.ClientSession:
-        """The session of a guard. Raises Unavailable after `close`."""
+    def get(self, guard: Guard, *, home: bool = False) -> aiohttp.ClientSession:
+        """The session of a guard; `home`: for the upstream itself. Raises Unavailable after `close`."""
         if self._closed:
             raise Unavailable("the gate is stopping", where=self._name, kind="stopping")
-        session = self._made.get(guard)
+        kind = (guard, home and self._own is not None)
+        session = self._made.get(kind)
         if session is None:
-            session = self._made[guard] = self._make(guard)
+            session = self._made[kind] = self._make(*kind)
         return session
 
     @property
@@ -75,13 +82,13 @@ class Sessions:
             await session.close()
         self._made.clear()
 
-    def _make(self, guard: Guard) -> aiohttp.ClientSession:
+    def _make(self, guard: Guard, own: bool) -> aiohttp.ClientSession:
         resolved = guard is Guard.RESOLVER
         if resolved and self._resolver is None:
             raise ValueError("a guard that resolves needs a resolver")
         connector = aiohttp.TCPConnector(
             limit=self._settings.connections,
-            ssl=self._tls or truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            ssl=(self._own if own else self._tls) or truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             socket_factory=guarded_socket if guard is Guard.PUBLIC else None,
             resolver=self._resolver if resolved else None,
             use_dns_cache=not resolved,

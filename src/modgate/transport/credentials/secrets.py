@@ -24,11 +24,15 @@ _OTHERS = 0o077
 
 
 class SecretFile:
-    """A file with one secret, read again when it changes (also when it is replaced by a rename)."""
+    """A file with one secret, read again when it changes (also when it is replaced by a rename).
 
-    def __init__(self, path: Path, *, lines: bool = False) -> None:
+    `named` is where the configuration names it, for texts.
+    """
+
+    def __init__(self, path: Path, *, lines: bool = False, named: str = "[[credentials]]") -> None:
         self._path = path
         self._lines = lines
+        self._named = named
         self._stamp: tuple[int, int, int, int] | None = None
         self._secret = Secret("")
 
@@ -70,16 +74,17 @@ class SecretFile:
             f"the file with the secret cannot be used: {why}",
             where=self.place,
             next_step="Write the token alone into it, readable for the gate's user, "
-            "or correct [[credentials]] in the gate's configuration.",
+            f"or correct {self._named} in the gate's configuration.",
             kind="bad-answer",
         )
 
 
 class SecretVariable:
-    """A variable of the gate's own environment that holds a secret."""
+    """A variable of the gate's own environment that holds a secret; `file_key` would name a file of it."""
 
-    def __init__(self, name: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, name: str, environ: Mapping[str, str], *, file_key: str = "token_file") -> None:
         self._name = name
+        self._file_key = file_key
         self._environ = environ
 
     @property
@@ -94,7 +99,8 @@ class SecretVariable:
             raise Unavailable(
                 f"the variable {self._name} is "
                 + ("empty or not set" if not text.strip() else "no token: it holds control characters"),
-                next_step="Set it in the gate's environment and restart the gate, or name a token_file.",
+                next_step="Set it in the gate's environment and restart the gate, or name a "
+                f"{self._file_key}.",
                 kind="bad-answer",
             )
         return Secret(text)
