@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
+from modgate.telemetry import tracing
+
 if TYPE_CHECKING:
-    from typing import TextIO
+    from collections.abc import MutableMapping
+    from typing import Any, TextIO
 
 __all__ = ["LogFormat", "configure_logging", "new_request_id"]
 
@@ -31,6 +34,14 @@ def new_request_id() -> str:
     return secrets.token_hex(8)
 
 
+def _add_trace(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The ids under which the collector of traces has what a line is about."""
+    trace, span = tracing.ids()
+    if trace:
+        event["trace_id"], event["span_id"] = trace, span
+    return event
+
+
 def configure_logging(
     style: LogFormat = "human", *, level: int = logging.INFO, stream: TextIO | None = None
 ) -> None:
@@ -38,6 +49,7 @@ def configure_logging(
     out = sys.stderr if stream is None else stream
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_trace,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
