@@ -13,7 +13,7 @@ from typing import BinaryIO
 import pytest
 
 from modgate.errors import Invalid, ModgateError, Tampered, Unavailable
-from modgate.model import BlobMeta, BlobStore
+from modgate.model import BlobMeta, BlobStore, StoredObject
 
 __all__ = ["BlobStoreContract", "meta_of"]
 
@@ -34,6 +34,10 @@ def body(size: int, seed: int = 1) -> bytes:
 async def whole(store: BlobStore, key: str) -> bytes | None:
     blob = await store.get(key)
     return None if blob is None else await blob.read()
+
+
+async def walked(store: BlobStore, prefix: str = "") -> list[StoredObject]:
+    return [each async for batch in store.walk(prefix) for each in batch]
 
 
 SIZES = [0, 1, 1000, 64 * 1024, 64 * 1024 + 1, PIECE, 3 * PIECE + 17]
@@ -313,6 +317,80 @@ class BlobStoreContract:
         assert await store.names("example.com/m/@v") == ["list", "v0.1.0.info", "v1.0.0.mod", "v1.0.0.zip"]
         assert await store.names("example.com/m") == ["@latest"]
         assert await store.names("example.com/m/@v/list") == []
+
+    async def test_a_walk_meets_each_object_once_with_what_is_known_of_it(self, store: BlobStore) -> None:
+        names = ("v1.0.0.zip", "v1.0.0.mod", "v0.1.0.info")
+        for module in ("example.com/m", "example.com/m/deeper", "example.com/a!b"):
+            for name in names:
+                data = f"{module} {name}".encode()
+                await store.put(f"{module}/@v/{name}", data, meta_of(data, h1="h1:abc=", verified="local"))
+            await store.replace(f"{module}/@v/list", b"v1.0.0\n", meta_of(b"v1.0.0\n", stored_at=7.0))
+        await store.put("sumdb/x/tile/8/0/000", b"t", meta_of(b"t"))
+        met = await walked(store)
+        assert len(met) == 13
+        assert {each.key for each in met} == {
+            f"{module}/@v/{name}"
+            for module in ("example.com/m", "example.com/m/deeper", "example.com/a!b")
+            for name in (*names, "list")
+        } | {"sumdb/x/tile/8/0/000"}
+        found = {each.key: each for each in met}
+        zipped, listed = found["example.com/m/@v/v1.0.0.zip"], found["example.com/m/@v/list"]
+        assert (zipped.size, zipped.stored_at, zipped.verified) == (24, 1000.5, "local")
+        assert (zipped.mutable, listed.mutable) == (False, True)
+        assert (listed.size, listed.stored_at) == (7, 7.0)
+        assert all(each.used_at >= each.stored_at for each in met)
+
+    async def test_a_walk_takes_a_beginning_of_keys(self, store: BlobStore) -> None:
+        for key in ("a/m/@v/v1.0.0.mod", "a/m/@v/v1.1.0.mod", "a/mm/@v/list", "b/m/@v/v1.0.0.mod"):
+            await store.put(key, b"x", meta_of(b"x"))
+        for prefix, count in [
+            ("", 4),
+            ("a/", 3),
+            ("a/m", 3),
+            ("a/m/", 2),
+            ("a/m/@v/v1.1", 1),
+            ("a/m/@v/v1.1.0.mod", 1),
+            ("c", 0),
+            ("c/d/", 0),
+        ]:
+            met = await walked(store, prefix)
+            assert len(met) == count, prefix
+            assert all(each.key.startswith(prefix) for each in met)
+        for prefix in ("../", "/", "a/../b", ".modgate/meta"):
+            with pytest.raises(Invalid):
+                await walked(store, prefix)
+
+    async def test_a_walk_goes_folder_by_folder_and_bears_what_happens_meanwhile(
+        self, store: BlobStore
+    ) -> None:
+        for number in range(1203):
+            key = f"example.com/m{number % 3}/@v/v1.{number}.0.mod"
+            await store.put(key, b"x", meta_of(b"x"))
+        met: list[str] = []
+        sizes: list[int] = []
+        async for batch in store.walk():
+            if not met:
+                for number in range(2, 1203, 3):
+                    await store.remove(f"example.com/m2/@v/v1.{number}.0.mod")
+                await store.put("zzz.example/m/@v/v1.0.0.mod", b"x", meta_of(b"x"))
+            sizes.append(len(batch))
+            met += [each.key for each in batch]
+        assert 0 < max(sizes) <= 500
+        assert len(met) == len(set(met))
+        assert {f"example.com/m{n % 3}/@v/v1.{n}.0.mod" for n in range(1203) if n % 3 != 2} <= set(met)
+        folders = [key.rpartition("/")[0] for key in met]
+        assert len(
+            [1 for here, before in zip(folders, ["", *folders], strict=False) if here != before]
+        ) == len(set(folders))
+        assert met[:401] == sorted(met[:401])
+
+    async def test_a_walk_may_be_left(self, store: BlobStore) -> None:
+        for number in range(1100):
+            await store.put(f"example.com/m/@v/v1.{number}.0.mod", b"x", meta_of(b"x"))
+        async with contextlib.aclosing(store.walk()) as batches:
+            async for _ in batches:
+                break
+        assert len(await walked(store)) == 1100
 
     async def test_a_folder_is_no_object(self, store: BlobStore) -> None:
         await store.put(KEY, b"x", meta_of(b"x"))

@@ -19,7 +19,7 @@ import pytest
 
 from modgate.errors import Tampered, Unavailable
 from modgate.storage import files as storage_files
-from modgate.storage import ground, tree
+from modgate.storage import ground, leaving, tree
 from modgate.storage.disk import DiskStore
 from modgate.storage.failures import explain
 from modgate.storage.folder import FORMAT, take_folder
@@ -89,7 +89,7 @@ async def test_a_zip_that_goes_has_its_ziphash_as_long_as_it_stands(
         storage_files.unlink(path)
         copies.append(Path(shutil.copytree(root, tmp_path / f"copy{len(copies)}")))
 
-    monkeypatch.setattr(tree, "unlink", unlink)
+    monkeypatch.setattr(leaving, "unlink", unlink)
     await store.put(KEY, b"zip", meta_of(b"zip", h1="h1:abc="))
     await (store.remove(KEY) if how == "remove" else store.set_aside(KEY, "a reason"))
     assert len(copies) >= 2

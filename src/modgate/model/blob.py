@@ -14,15 +14,15 @@ Promises of every store:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
     from pathlib import Path
 
-__all__ = ["Blob", "BlobMeta", "BlobStore", "BlobWriter"]
+__all__ = ["Blob", "BlobMeta", "BlobStore", "BlobWriter", "StoredObject"]
 
 T = TypeVar("T")
 
@@ -43,6 +43,26 @@ class BlobMeta(msgspec.Struct, frozen=True, kw_only=True):
     stored_at: float
     verified: str = "none"
     h1: str = ""
+
+
+class StoredObject(NamedTuple):
+    """An object as a walk meets it: what is told of it, not what its bytes say.
+
+    Attributes:
+        key: The key it is stored under.
+        size: Bytes.
+        stored_at: As in `BlobMeta`.
+        used_at: Unix seconds of its last use as far as that is known; never before `stored_at`.
+        mutable: Whether `replace` wrote it.
+        verified: As in `BlobMeta`; `none` where nothing is known of it yet.
+    """
+
+    key: str
+    size: int
+    stored_at: float
+    used_at: float
+    mutable: bool
+    verified: str
 
 
 class Blob(Protocol):
@@ -131,6 +151,14 @@ class BlobStore(Protocol):
 
     async def names(self, folder: str) -> list[str]:
         """The sorted names of objects directly in a folder (no sub-folders); empty if none."""
+
+    def walk(self, prefix: str = "") -> AsyncGenerator[list[StoredObject], None]:
+        """Everything whose key begins with `prefix`, in batches of at most some hundred.
+
+        Objects of one folder come in a row, sorted by name. What is stored all the while is met exactly
+        once; what comes or goes meanwhile may be met or not. Bounded in memory by the largest folder.
+        Raises Unavailable; Invalid for a prefix that no key can have.
+        """
 
     async def remove(self, key: str) -> bool:
         """Delete; True if it was there."""

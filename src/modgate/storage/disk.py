@@ -18,15 +18,16 @@ from modgate.storage.diskwriter import DiskWriter
 from modgate.storage.failures import translated
 from modgate.storage.folder import take_folder
 from modgate.storage.hands import Hands
-from modgate.storage.keys import check_folder, check_key
+from modgate.storage.keys import check_folder, check_key, check_prefix
 from modgate.storage.sweep import sweep
 from modgate.storage.tree import Tree
+from modgate.storage.walk import walk_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
-    from modgate.model.blob import BlobMeta
+    from modgate.model.blob import BlobMeta, StoredObject
     from modgate.storage.sidecar import Identity
 
 __all__ = ["DiskStore"]
@@ -132,6 +133,12 @@ class DiskStore:
         """The sorted names of objects directly in a folder (no sub-folders); empty if none."""
         check_folder(folder)
         return await self.run(lambda: self.tree.names(folder))
+
+    async def walk(self, prefix: str = "") -> AsyncGenerator[list[StoredObject], None]:
+        """Everything whose key begins with `prefix`, folder by folder. Raises Invalid, Unavailable."""
+        batches = walk_tree(self.tree, check_prefix(prefix))
+        while batch := await self.run_long(lambda: next(batches, None)):
+            yield batch
 
     async def remove(self, key: str) -> bool:
         """Delete; True if it was there. Raises Unavailable, Invalid."""

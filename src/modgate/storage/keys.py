@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from modgate.errors import Invalid
 
-__all__ = ["OWN_FOLDER", "check_folder", "check_key"]
+__all__ = ["OWN_FOLDER", "check_folder", "check_key", "check_prefix"]
 
 OWN_FOLDER = ".modgate"
 """The folder under the root of a store that holds what is not part of the GOPROXY layout."""
@@ -45,6 +45,16 @@ def check_folder(folder: str) -> str:
                 f"an element of a store key is longer than {_MAX_ELEMENT} bytes", where=_shown(folder)
             )
     return folder
+
+
+def check_prefix(prefix: str) -> str:
+    """Return the text if the keys of a store may begin with it. Raises Invalid."""
+    folder, slash, name = prefix.rpartition("/")
+    if slash:
+        check_folder(folder)
+    if name:
+        check_folder(name.lstrip(".") or "x")
+    return prefix
 
 
 def _shown(key: str) -> str:

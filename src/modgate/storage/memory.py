@@ -14,11 +14,12 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from modgate.errors import Tampered, Unavailable
+from modgate.model.blob import StoredObject
 from modgate.storage.files import PIECE
-from modgate.storage.keys import check_folder, check_key
+from modgate.storage.keys import check_folder, check_key, check_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
     from pathlib import Path
 
     from modgate.model.blob import BlobMeta
@@ -27,6 +28,7 @@ __all__ = ["MemoryBlob", "MemoryStore", "MemoryWriter"]
 
 T = TypeVar("T")
 
+_BATCH = 500
 _QUICK = 64 * 1024  # up to this size hashing is cheaper than a trip to a thread
 
 
@@ -39,6 +41,7 @@ class MemoryBlob:
         self._meta = meta
         self.data = data
         self.mutable = mutable
+        self.used_at = 0.0
         self._sound: bool | None = None
 
     @property
@@ -169,8 +172,9 @@ class MemoryWriter:
 class MemoryStore:
     """A blob store of at most `limit` bytes, for one event loop."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, clock: Callable[[], float] = lambda: 0.0) -> None:
         self._limit = limit
+        self._clock = clock
         self._used = 0
         self._objects: OrderedDict[str, MemoryBlob] = OrderedDict()
         self._generation = 0
@@ -193,6 +197,7 @@ class MemoryStore:
         blob = self._objects.get(key)
         if blob is not None:
             self._objects.move_to_end(key)
+            blob.used_at = self._clock()
         return blob
 
     async def create(self, key: str) -> MemoryWriter:
@@ -230,6 +235,18 @@ class MemoryStore:
         self.check_open()
         parents = (key.rpartition("/") for key in self._objects)
         return sorted(name for parent, _, name in parents if parent == folder)
+
+    async def walk(self, prefix: str = "") -> AsyncGenerator[list[StoredObject], None]:
+        """Everything whose key begins with `prefix`, folder by folder. Raises Invalid, Unavailable."""
+        check_prefix(prefix)
+        self.check_open()
+        keys = [key for key in self._objects if key.startswith(prefix)]
+        keys.sort(key=lambda key: key.rpartition("/")[::2])
+        for start in range(0, len(keys), _BATCH):
+            self.check_open()
+            batch = [self._objects[key] for key in keys[start : start + _BATCH] if key in self._objects]
+            if batch:
+                yield [_met(blob) for blob in batch]
 
     async def remove(self, key: str) -> bool:
         """Delete; True if it was there."""
@@ -305,6 +322,12 @@ class MemoryStore:
             next_step="Raise its bound, or store in a folder.",
             kind="storage-full",
         )
+
+
+def _met(blob: MemoryBlob) -> StoredObject:
+    meta = blob.meta
+    used_at = max(meta.stored_at, blob.used_at)
+    return StoredObject(blob.key, meta.size, meta.stored_at, used_at, blob.mutable, meta.verified)
 
 
 def _kept(blob: MemoryBlob) -> bool:

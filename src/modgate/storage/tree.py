@@ -22,19 +22,13 @@ Readers of a key wait between 4 and 8 (one lock a key), so object and sidecar ch
 """
 
 # Strings and descriptors, because a Path for each call would cost more than the call:
-# ruff: noqa: PTH102, PTH104, PTH119, PTH120, PTH123
+# ruff: noqa: PTH104, PTH120
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import os
-import threading
-from collections import OrderedDict
-from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
-
-import msgspec
+from typing import NamedTuple
 
 from modgate.errors import Tampered, Unavailable
 from modgate.model.answer import Verification
@@ -47,17 +41,13 @@ from modgate.storage.files import (
     read_all,
     sha256_of,
     sync_data,
-    sync_folder,
     unlink,
     write_all,
     write_file,
 )
-from modgate.storage.ground import REMEMBERED, Ground
-from modgate.storage.sidecar import Identity, Sidecar, decode, encode, identify
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+from modgate.storage.ground import REMEMBERED
+from modgate.storage.leaving import Leaving
+from modgate.storage.sidecar import Identity, Sidecar, encode, identify
 
 __all__ = ["Stored", "Tree"]
 
@@ -76,14 +66,8 @@ class Stored(NamedTuple):
     sound: bool
 
 
-class Tree(Ground):
+class Tree(Leaving):
     """The objects under one root. Every method blocks; all but `close` may run in any thread."""
-
-    def __init__(self, root: Path, stages: Callable[[str], None]) -> None:
-        super().__init__(root, stages)
-        self._locks = tuple(threading.Lock() for _ in range(64))
-        self._sidecars: OrderedDict[str, tuple[Identity, Sidecar]] = OrderedDict()
-        self._proved: OrderedDict[Identity, bool] = OrderedDict()
 
     # --- looking up
 
@@ -263,93 +247,7 @@ class Tree(Ground):
         self._in_folder(folder, lambda: os.rename(described, place))  # 8
         self.reached("described")
 
-    # --- taking away
-
-    def remove(self, key: str) -> bool:
-        """Delete an object and what belongs to it; True if it was there. Raises Unavailable."""
-        with translated("cannot remove from the store", self._top), self._lock(key):
-            descriptor = self._open(key)
-            if descriptor is None:
-                return False
-            os.close(descriptor)
-            self._take_away(key, os.unlink)
-        return True
-
-    def set_aside(self, key: str, reason: str, now: float, only: Identity | None = None) -> bool:
-        """Move an object into quarantine; False if it (or the very file `only`) is not there."""
-        with translated("cannot set a damaged object aside", self._top), self._lock(key):
-            descriptor = self._open(key)
-            if descriptor is None:
-                return False
-            found = identify(os.fstat(descriptor))
-            os.close(descriptor)
-            if only is not None and found != only:
-                return False
-            with self._memory:
-                self._proved.pop(found, None)
-            try:
-                folder = self._quarantine(key, reason, now)
-            except OSError:
-                # A full disk must not keep a damaged object in service.
-                self._take_away(key, os.unlink)
-            else:
-                name = os.path.basename(key)
-                self._take_away(key, lambda path: os.rename(path, f"{folder}/{name}"))
-        return True
-
-    def _take_away(self, key: str, take: Callable[[str], None]) -> None:
-        """The sidecar first goes to `tmp`, so that a sweep can tell which key was being taken away."""
-        path = self.path(key)
-        with self._memory:
-            self._sidecars.pop(key, None)
-        leaving = self._temporary_path(".meta")
-        with suppress(FileNotFoundError):
-            os.rename(self._sidecar_path(key), leaving)
-        self.reached("undescribed")
-        take(path)
-        self.reached("taken")
-        if key.endswith(".zip"):
-            unlink(path + "hash")  # last, because the sweep finishes a removal only once the zip is gone
-        unlink(leaving)
-        sync_folder(os.path.dirname(path))
-
-    def _quarantine(self, key: str, reason: str, now: float) -> str:
-        """A fresh folder of the quarantine, holding the reason."""
-        for attempt in itertools.count():
-            folder = f"{self._own}/quarantine/{now:.0f}-{attempt}"
-            try:
-                os.mkdir(folder)
-            except FileExistsError:
-                continue
-            note = {"key": key, "reason": reason, "at": now}
-            write_file(f"{folder}/reason.json", msgspec.json.encode(note))
-            return folder
-        raise AssertionError  # the count never ends
-
     # --- parts
-
-    def _lock(self, key: str) -> threading.Lock:
-        return self._locks[hash(key) % len(self._locks)]
-
-    def _sidecar(self, key: str, identity: Identity) -> Sidecar | None:
-        """What is known of the file under the key; None if it must be recomputed."""
-        with self._memory:
-            known = self._sidecars.get(key)
-            if known is not None and known[0] == identity:
-                self._sidecars.move_to_end(key)
-                return known[1]
-        sidecar = self._read_sidecar(key)
-        if sidecar is None or not sidecar.describes(key, identity):
-            return None
-        self._remember(key, identity, sidecar)
-        return sidecar
-
-    def _read_sidecar(self, key: str) -> Sidecar | None:
-        try:
-            with open(self._sidecar_path(key), "rb") as file:
-                return decode(file.read())
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
 
     def _describe(self, key: str, identity: Identity, descriptor: int) -> Sidecar:
         """Recompute a sidecar from the bytes, and keep it if that is possible."""
@@ -373,10 +271,6 @@ class Tree(Ground):
                 except OSError:
                     unlink(fresh)  # a full disk: it is computed again after the next start
         return sidecar
-
-    def _remember(self, key: str, identity: Identity, sidecar: Sidecar) -> None:
-        with self._memory:
-            keep(self._sidecars, key, (identity, sidecar), REMEMBERED)
 
     def _winner(self, key: str) -> Stored:
         standing = self.load(key)
