@@ -32,6 +32,9 @@ class Way(Protocol):
     async def forget(self, path: ModulePath) -> None:
         """A version came into the store by another way: its lists and queries count no more."""
 
+    async def close(self) -> None:
+        """End what is under way, and close the source. For a way that `way_from` made; never for `way`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Works:
