@@ -42,6 +42,7 @@ COMMANDS = {
     "sums": ("modgate.cli.sums", "Audit go.sum against the checksum database"),
     "serve": ("modgate.cli.serve", "Run the module proxy"),
     "status": ("modgate.cli.status", "Show how a running server is"),
+    "warm": ("modgate.cli.warm", "Fill the cache ahead from go.mod, go.sum or go.work"),
     "config": ("modgate.cli.config", "Show, check or begin the configuration"),
     "route": ("modgate.cli.route", "Show where a module would come from, and why"),
     "vcs": ("modgate.cli.vcs", "Take a module straight from its repository"),
