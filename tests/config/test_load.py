@@ -90,7 +90,7 @@ def test_every_key_can_be_set_in_the_environment(tmp_path: Path) -> None:
         "log.format": "json", "log.level": "debug", "log.access": "off",
         "routes": "[]", "credentials": "[]", "vcs.repositories": "{}", "vcs.enabled": "off",
         "publish.enabled": "off", "checksum_log.public": "off", "upstreams": "[]", "admin.socket": "off",
-        "index.enabled": "off", "index.url": "https://index.example/index",
+        "reload.watch": "off", "index.enabled": "off", "index.url": "https://index.example/index",
     }  # fmt: skip
     environ = {key.variable: values.get(name, "7") for name, key in all_keys().items()}
     loaded = _load(folder=tmp_path, environ=environ)

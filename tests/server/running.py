@@ -51,6 +51,16 @@ class Running:
             self.error = error
             self._up.set()
 
+    def renew(self) -> None:
+        """Read the files of the present settings again, as a reload does. Raises Unavailable."""
+        listener = self.listener
+        context = listener.prepare(listener.listen)
+        assert self._loop is not None
+        renewed = asyncio.run_coroutine_threadsafe(
+            listener.renew(listener.listen, context, shortcuts=True), self._loop
+        )
+        renewed.result(20)
+
     def __enter__(self) -> Self:
         self._thread.start()
         assert self._up.wait(20)

@@ -14,7 +14,7 @@ import pytest
 
 from modgate.errors import Invalid, Unavailable
 from modgate.model.twins import MemoryBlob, MemorySource
-from modgate.server import listener as listener_module
+from modgate.server import binding
 from modgate.server.app import App
 from modgate.server.listener import Listen, Listener, Tls
 from tests.server.running import Running, head_of, read_all
@@ -63,10 +63,10 @@ def test_an_address_of_another_machine_is_told_so() -> None:
 
 def test_a_privileged_port_is_explained() -> None:
     denied = PermissionError(13, "Permission denied")
-    error = listener_module._cannot_listen(denied, "0.0.0.0:80", 80)
+    error = binding._cannot_listen(denied, "0.0.0.0:80", 80)
     assert "below 1024" in error.what
     assert "CAP_NET_BIND_SERVICE" in error.next_step
-    assert "below 1024" not in listener_module._cannot_listen(denied, "unix:/x", None).what
+    assert "below 1024" not in binding._cannot_listen(denied, "unix:/x", None).what
 
 
 @pytest.mark.parametrize("address", ["", "localhost", "127.0.0.1:", ":http", "127.0.0.1:99999", "::1:-1"])
@@ -140,11 +140,12 @@ def test_a_renewed_certificate_is_used_without_a_restart(tmp_path: Path) -> None
         base = f"https://localhost:{server.port}"
         assert not ask(base, MOD_PATH, context=client_context(new)).whole
         new.issue("server")
-        server.listener.reload_certificates()
+        server.renew()
         assert ask(base, MOD_PATH, context=client_context(new)).body == MOD
+        assert not ask(base, MOD_PATH, context=client_context(old)).whole
         key.write_text("broken")
         with pytest.raises(Unavailable):
-            server.listener.reload_certificates()
+            server.renew()
         assert ask(base, MOD_PATH, context=client_context(new)).body == MOD
 
 

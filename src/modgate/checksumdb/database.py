@@ -82,7 +82,8 @@ class Database:
         self._clock = clock
         self._timing = timing
         self._alarms = Alarms(ledger, spec.name, clock)
-        self._driver = Driver(spec.name, Remote(spec.name, candidates), kept, self._alarms, self._moved)
+        self._remote = Remote(spec.name, candidates)
+        self._driver = Driver(spec.name, self._remote, kept, self._alarms, self._moved)
         self._client = Client(spec.verifier_key, self._driver)
         self._looked: Bounded[str, Looked] = Bounded(entries)
         self._flights: dict[tuple[str, bool], asyncio.Task[Any]] = {}
@@ -91,6 +92,11 @@ class Database:
         self._failing = False
         self._head_since = clock()
         self._noted: Tree | None = None
+
+    def retarget(self, candidates: Sequence[Candidate]) -> None:
+        """Other ways to it from now on; what was proved stays."""
+        self._remote.retarget(candidates)
+        self._failing = False
 
     async def lookup(self, path: str, version: str, *, fetch: bool) -> Looked:
         """Raises Absent (the database says so), Unavailable (NotStored without `fetch`), Tampered."""

@@ -87,6 +87,15 @@ class Mirror:
         self._private = private
         self._exempt = exempt
 
+    def retarget(self, databases: Sequence[Mirrored], *, private: Callable[[str], bool], exempt: str) -> None:
+        """Other ways to the same databases, and other patterns, from now on. The trusted heads stay: two
+        views of one database in one process could set each other back.
+        """
+        for each in databases:
+            self._databases[each.spec.name].retarget(each.candidates)
+        self._private = private
+        self._exempt = exempt
+
     @property
     def names(self) -> tuple[str, ...]:
         """The databases' names."""

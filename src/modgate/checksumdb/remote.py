@@ -54,6 +54,11 @@ class Remote:
         self._choice: tuple[Upstream, str] | None = None
         self._choosing: asyncio.Task[tuple[Upstream, str]] | None = None
 
+    def retarget(self, candidates: Sequence[Candidate]) -> None:
+        """Other ways from now on; what is on its way goes on."""
+        self._candidates = tuple(candidates)
+        self._choice = self._choosing = None
+
     async def get(self, path: str) -> bytes:
         """What the database answers at `lookup/…`, `tile/…` or `latest`. Raises as an Upstream does."""
         upstream, prefix = self._choice or await self._choose()
@@ -62,8 +67,11 @@ class Remote:
     async def _choose(self) -> tuple[Upstream, str]:
         if self._choosing is None or self._choosing.done():
             self._choosing = asyncio.create_task(self._try_all())
-        self._choice = await asyncio.shield(self._choosing)
-        return self._choice
+        choosing = self._choosing
+        choice = await asyncio.shield(choosing)
+        if choosing is self._choosing:  # not meanwhile retargeted
+            self._choice = choice
+        return choice
 
     async def _try_all(self) -> tuple[Upstream, str]:
         broken: ModgateError | None = None

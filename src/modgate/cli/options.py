@@ -17,12 +17,12 @@ from modgate.cli.speech import catalogue
 from modgate.messages import Language
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from modgate.config import Loaded
     from modgate.errors import ModgateError
 
-__all__ = ["CONTEXT", "ConfigFile", "Settings", "load_config", "run_app"]
+__all__ = ["CONTEXT", "ConfigFile", "Settings", "config_loader", "first_load", "load_config", "run_app"]
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True, "max_content_width": 80}
 
@@ -50,19 +50,19 @@ def run_app(app: typer.Typer, name: str, args: Sequence[str]) -> int:
     return 0
 
 
-def load_config(
+def config_loader(
     flags: Mapping[str, object],
     *,
     settings: Sequence[str],
     config_file: str | None,
     extra: Sequence[str],
-) -> Loaded:
-    """The configuration under these flags (flag -> value; None where it was not given).
+) -> Callable[[], Loaded]:
+    """What reads the configuration under these flags (flag -> value; None where it was not given), each time
+    it is called. It raises ConfigInvalid with every problem.
 
-    `extra` are the arguments that the parser did not know. Exits with status 2 after telling every
-    problem.
+    `extra` are the arguments that the parser did not know.
     """
-    from modgate.config import FLAGS, ConfigInvalid, load  # noqa: PLC0415  pydantic stays off --help
+    from modgate.config import FLAGS, load  # noqa: PLC0415  pydantic stays off --help
 
     given: dict[str, tuple[object, str]] = {}
     problems = _unknown_arguments(extra)
@@ -73,8 +73,26 @@ def load_config(
         else:
             problems.append(f"--set {setting}: write KEY=VALUE")
     given |= {FLAGS[flag]: (value, flag) for flag, value in flags.items() if value is not None}
+    return lambda: load(given, config_file=Path(config_file) if config_file else None, problems=problems)
+
+
+def load_config(
+    flags: Mapping[str, object],
+    *,
+    settings: Sequence[str],
+    config_file: str | None,
+    extra: Sequence[str],
+) -> Loaded:
+    """The configuration, as `config_loader` reads it. Exits with status 2 after telling every problem."""
+    return first_load(config_loader(flags, settings=settings, config_file=config_file, extra=extra))
+
+
+def first_load(loader: Callable[[], Loaded]) -> Loaded:
+    """What it reads. Exits with status 2 after telling every problem."""
+    from modgate.config import ConfigInvalid  # noqa: PLC0415  pydantic stays off --help
+
     try:
-        return load(given, config_file=Path(config_file) if config_file else None, problems=problems)
+        return loader()
     except ConfigInvalid as error:
         tell(error)
         raise typer.Exit(USAGE) from None

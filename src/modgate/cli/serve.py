@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modgate.cli.options import CONTEXT, ConfigFile, Settings, load_config, run_app
+from modgate.cli.options import CONTEXT, ConfigFile, Settings, config_loader, first_load, run_app
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,14 +92,15 @@ def serve(  # noqa: PLR0917  each is an option
         "--log-level": log_level,
         "--log-access": log_access,
     }
-    loaded = load_config(flags, settings=settings or [], config_file=config, extra=ctx.args)
+    load = config_loader(flags, settings=settings or [], config_file=config, extra=ctx.args)
+    loaded = first_load(load)
     from modgate.config import warnings  # noqa: PLC0415  pydantic stays off --help
 
     for text in warnings(loaded.config):
         print(f"modgate: warning: {text}", file=sys.stderr)
     from modgate.wiring import server  # noqa: PLC0415  it stays off --help
 
-    server.serve(loaded.config)
+    server.serve(loaded, load)
 
 
 def run(args: Sequence[str]) -> int:

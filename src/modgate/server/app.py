@@ -238,7 +238,7 @@ class App:
         if path == "/healthz":
             return _Outcome(text_response(200, ["ok"]), "health")
         if path == "/readyz":
-            problems = await self._problems()
+            problems = await self.problems()
             body = json.dumps({"ready": not problems, "problems": problems}).encode()
             headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
             return _Outcome(Response(503 if problems else 200, headers, body, len(body)), "health")
@@ -250,7 +250,7 @@ class App:
             page = front_page(
                 exchange.origin or "http://HOST",
                 self._mount,
-                await self._problems(),
+                await self.problems(),
                 chinese=prefers_chinese(exchange.headers.get(b"accept-language", b"")),
                 version=__version__,
             )
@@ -259,7 +259,8 @@ class App:
             return _Outcome(text_response(404, ["no icon here"]), "page")
         return None
 
-    async def _problems(self) -> list[str]:
+    async def problems(self) -> list[str]:
+        """What `/readyz` says: one line for each part that could not do its work now."""
         if self._ready is None:
             return []
         try:

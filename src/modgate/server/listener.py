@@ -2,42 +2,39 @@
 
 Rules: what keeps the server from listening is one line that names the address and the next step;
 stopping closes the door first, lets answers that are on their way finish for `grace` seconds, and a
-second Ctrl-C ends at once; certificates are read again on `reload_certificates` without a restart.
+second Ctrl-C ends at once; SIGHUP is passed on; certificates and limits can be renewed (`renew`) without
+a restart and without a moment in which nobody listens.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
-import os
 import signal
-import socket
-import ssl
-import stat
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uvicorn import Config, Server
 
-from modgate.errors import Invalid, Unavailable
+from modgate.server.binding import BACKLOG, bind_tcp, bind_unix, remove_unix, tls_context
 from modgate.server.wire import GateProtocol, Limits, Shared
 
 if TYPE_CHECKING:
+    import socket
+    import ssl
     from collections.abc import Callable, Generator
+    from pathlib import Path
     from types import FrameType
 
     from modgate.server.app import App
+    from modgate.server.switch import Switch
 
 __all__ = ["Listen", "Listener", "Tls", "new_event_loop", "print_ready"]
-
-_BACKLOG = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,28 +91,32 @@ class Listener:
         app: What to serve.
         listen: Where and how.
         on_ready: Called with the URL once connections are accepted.
+        on_hangup: Called when SIGHUP comes.
         monotonic: Seconds, for time-outs.
         clock: Unix seconds, for the Date header.
     """
 
     def __init__(
         self,
-        app: App,
+        app: App | Switch,
         listen: Listen | None = None,
         *,
         on_ready: Callable[[str], None] = print_ready,
+        on_hangup: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.listen = listen or Listen()
         self._app = app
         self._on_ready = on_ready
+        self._on_hangup = on_hangup
         self._shared = Shared(
             app.memo, app.metrics, self.listen.limits, monotonic, shortcuts=app.settings.access_log != "all"
         )
         self._clock = clock
         self._socket: socket.socket | None = None
-        self._context = _tls_context(self.listen.tls) if self.listen.tls is not None else None
+        self._context = tls_context(self.listen.tls) if self.listen.tls is not None else None
+        self._renewing = asyncio.Lock()
         self._server: _GateServer | None = None
         self.url = ""
 
@@ -124,20 +125,32 @@ class Listener:
         address = self.listen.address
         scheme = "http" if self._context is None else "https"
         if address.startswith("unix:"):
-            self._socket = _bind_unix(address.removeprefix("unix:"))
+            self._socket = bind_unix(address.removeprefix("unix:"))
             self.url = address
         else:
-            self._socket = _bind_tcp(address)
+            self._socket = bind_tcp(address)
             host, port = self._socket.getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
             self.url = f"{scheme}://{shown}:{port}{self.listen.mount}"
         return self.url
 
-    def reload_certificates(self) -> None:
-        """Read the TLS files again, for new connections. Raises Unavailable; the old ones then stay."""
-        if self.listen.tls is not None and self._context is not None:
-            _tls_context(self.listen.tls)
-            self._context.load_cert_chain(self.listen.tls.certificate, self.listen.tls.key, password="")
+    def prepare(self, listen: Listen) -> ssl.SSLContext | None:
+        """What new connections need under other settings, not yet in force. Raises Unavailable."""
+        return tls_context(listen.tls) if listen.tls is not None else None
+
+    async def renew(self, listen: Listen, context: ssl.SSLContext | None, *, shortcuts: bool) -> None:
+        """Take new connections under other settings, with what `prepare` made; those that are open go on.
+
+        The address, the mount, and whether it is TLS at all stay as they are.
+        """
+        async with self._renewing:
+            self.listen = replace(self.listen, tls=listen.tls, limits=listen.limits, grace=listen.grace)
+            self._shared.limits = listen.limits
+            self._shared.shortcuts = shortcuts
+            if context is not None:
+                self._context = context
+                if self._server is not None:
+                    await self._server.renew(context)
 
     async def serve(self) -> None:
         """Serve until stopped by SIGTERM, SIGINT or `stop`, then finish what is on its way."""
@@ -155,18 +168,25 @@ class Listener:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            backlog=_BACKLOG,
+            backlog=BACKLOG,
             timeout_graceful_shutdown=max(1, int(self.listen.grace)),
             ssl_context_factory=None if self._context is None else self._give_context,
         )
         # What it has to say is said by our own logs and metrics.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
-        self._server = _GateServer(config, self._shared, self._clock, partial(self._on_ready, self.url))
+        self._server = _GateServer(
+            config,
+            self._shared,
+            self._clock,
+            partial(self._on_ready, self.url),
+            self._on_hangup,
+            self._socket,
+        )
         try:
-            await self._server.serve(sockets=[self._socket])
+            await self._server.serve(sockets=[self._socket.dup()])
         finally:
             self._socket.close()
-            _remove_unix(self.listen.address)
+            remove_unix(self.listen.address)
             self._app.memo.clear()
 
     def _give_context(self, _config: Config, _default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
@@ -184,10 +204,19 @@ class Listener:
 class _GateServer(Server):
     """uvicorn's server with our signals, clock and sweep."""
 
-    def __init__(
-        self, config: Config, shared: Shared, clock: Callable[[], float], on_ready: Callable[[], None]
+    def __init__(  # noqa: PLR0917  made in one place
+        self,
+        config: Config,
+        shared: Shared,
+        clock: Callable[[], float],
+        on_ready: Callable[[], None],
+        on_hangup: Callable[[], None],
+        door: socket.socket,
     ) -> None:
         super().__init__(config)
+        # What uvicorn accepts from are copies: it closes them, and the queue is gone with the last.
+        self._door = door
+        self._on_hangup = on_hangup
         self._shared = shared
         self._clock = clock
         self._on_ready = on_ready
@@ -201,11 +230,12 @@ class _GateServer(Server):
         with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
             for number in numbers:
                 loop.add_signal_handler(number, self.handle_exit, number, None)
+            loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         try:
             yield
         finally:
             with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
-                for number in numbers:
+                for number in (*numbers, signal.SIGHUP):
                     loop.remove_signal_handler(number)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -220,8 +250,19 @@ class _GateServer(Server):
         for connection in list(self.server_state.connections):
             connection.transport.abort()
 
+    async def renew(self, context: ssl.SSLContext) -> None:
+        """Accept with another context: first there are two acceptors of one queue, then the new one."""
+        if not self.started or self.should_exit:
+            return
+        old = self.servers
+        self.config.ssl = context
+        await self.startup(sockets=[self._door.dup()])
+        for server in old:
+            server.close()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, wait for answers on their way, then drop what is left."""
+        self._door.close()
         await super().shutdown(sockets)
         self.quit()
 
@@ -243,115 +284,3 @@ class _GateServer(Server):
         for connection in list(self.server_state.connections):
             if isinstance(connection, GateProtocol):
                 connection.sweep(now)
-
-
-def _bind_tcp(address: str) -> socket.socket:
-    host, colon, port_text = address.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not colon or not port_text.isdecimal() or int(port_text) > 65535:
-        raise Invalid(
-            "no address to listen on",
-            where=address,
-            next_step="Write HOST:PORT, for example 127.0.0.1:3000, or unix:/path/to/socket.",
-        )
-    port = int(port_text)
-    try:
-        found = socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV
-        )
-    except OSError as error:
-        raise Unavailable(
-            "the host name to listen on is not known here",
-            where=address,
-            next_step="Use an address of this machine, such as 127.0.0.1 or 0.0.0.0.",
-        ) from error
-    family, kind, protocol, _, where = found[0]
-    server = socket.socket(family, kind, protocol)
-    try:
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        server.setblocking(False)
-        server.bind(where)
-        server.listen(_BACKLOG)
-    except OSError as error:
-        server.close()
-        raise _cannot_listen(error, address, port) from error
-    return server
-
-
-def _bind_unix(path: str) -> socket.socket:
-    where = Path(path)
-    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        if where.exists() and stat.S_ISSOCK(where.stat().st_mode) and _is_dead(path):
-            where.unlink()
-        server.setblocking(False)
-        server.bind(path)
-        server.listen(_BACKLOG)
-    except OSError as error:
-        server.close()
-        raise _cannot_listen(error, f"unix:{path}", None) from error
-    return server
-
-
-def _remove_unix(address: str) -> None:
-    if address.startswith("unix:"):
-        Path(address.removeprefix("unix:")).unlink(missing_ok=True)
-
-
-def _is_dead(path: str) -> bool:
-    """Whether nobody listens on the socket file: a server that was killed left it behind."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1.0)
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            return True
-        except OSError:
-            return False
-    return False
-
-
-def _cannot_listen(error: OSError, address: str, port: int | None) -> Unavailable:
-    if error.errno == errno.EADDRINUSE:
-        next_step = "Stop the other server (ss -ltnp names it), or choose another address with --listen."
-        return Unavailable("the address is in use", where=address, next_step=next_step)
-    if error.errno in {errno.EACCES, errno.EPERM}:
-        what = "not permitted to listen here"
-        if port is not None and port < 1024:
-            return Unavailable(
-                f"{what}: ports below 1024 are for root",
-                where=address,
-                next_step="Choose a port from 1024 on, or grant CAP_NET_BIND_SERVICE.",
-            )
-        return Unavailable(what, where=address, next_step="Check who owns the folder of the socket.")
-    if error.errno == errno.EADDRNOTAVAIL:
-        next_step = "Use an address of this machine, such as 127.0.0.1 or 0.0.0.0."
-        return Unavailable("this machine has no such address", where=address, next_step=next_step)
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return Unavailable(f"cannot listen: {reason}", where=address)
-
-
-def _tls_context(tls: Tls) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    for what, path in (("certificate", tls.certificate), ("key", tls.key), ("client CA", tls.client_ca)):
-        if path is not None and not path.is_file():
-            raise Unavailable(
-                f"the TLS {what} file cannot be read",
-                where=str(path),
-                next_step="Check path and permissions.",
-            )
-    try:
-        # The empty passphrase keeps OpenSSL from asking for one on the terminal.
-        context.load_cert_chain(tls.certificate, tls.key, password="")
-        if tls.client_ca is not None:
-            context.load_verify_locations(cafile=tls.client_ca)
-            context.verify_mode = ssl.CERT_REQUIRED
-    except (OSError, ssl.SSLError) as error:
-        raise Unavailable(
-            "the TLS files do not work together",
-            where=f"{tls.certificate}, {tls.key}",
-            next_step="Both must be PEM without a passphrase, and the key must belong to the certificate.",
-        ) from error
-    return context

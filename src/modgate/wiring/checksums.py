@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from modgate.model import ChecksumDatabase, Context
     from modgate.wiring.stack import Ground
 
-__all__ = ["build_log", "build_mirror"]
+__all__ = ["build_log", "build_mirror", "retarget_mirror"]
 
 _MAX_KEY = 4096
 _PUBLIC = "sum.golang.org"
@@ -41,23 +41,38 @@ def build_mirror(ground: Ground) -> Mirror | None:
     A database is asked through the chain's proxies where they carry it, as the go command does, unless
     its specification names an address. Raises as `build_log` for a key of the gate's own that is none.
     """
-    config, table = ground.config, ground.table
-    never = ",".join(config.no_sumdb).lower()
-    mirrored: list[Mirrored] = []
-    for spec in _databases(config):
-        proxies = [] if spec.url else ground.upstreams.proxies(config.upstream)
-        ways = [Candidate(each, any_error=fall) for each, fall in proxies]
-        mirrored.append(Mirrored(spec, [*ways, Candidate(ground.upstreams.at(spec.direct_url), proxy=False)]))
-    if not mirrored:
+    databases = _mirrored(ground)
+    if not databases:
         return None
+    config = ground.config
     return Mirror(
-        mirrored,
+        databases,
         ground.store,
         ground.ledger,
         time.time,
-        private=lambda path: match_prefix_patterns(never, path.lower()) or table.is_private(path),
+        private=_private(ground),
         exempt=",".join(config.sumdb_exempt),
     )
+
+
+def retarget_mirror(mirror: Mirror, ground: Ground) -> None:
+    """Let a mirror of the same databases go by another configuration."""
+    exempt = ",".join(ground.config.sumdb_exempt)
+    mirror.retarget(_mirrored(ground), private=_private(ground), exempt=exempt)
+
+
+def _mirrored(ground: Ground) -> list[Mirrored]:
+    mirrored: list[Mirrored] = []
+    for spec in _databases(ground.config):
+        proxies = [] if spec.url else ground.upstreams.proxies(ground.config.upstream)
+        ways = [Candidate(each, any_error=fall) for each, fall in proxies]
+        mirrored.append(Mirrored(spec, [*ways, Candidate(ground.upstreams.at(spec.direct_url), proxy=False)]))
+    return mirrored
+
+
+def _private(ground: Ground) -> Callable[[str], bool]:
+    never, table = ",".join(ground.config.no_sumdb).lower(), ground.table
+    return lambda path: match_prefix_patterns(never, path.lower()) or table.is_private(path)
 
 
 def _databases(config: Config) -> list[Spec]:

@@ -1,10 +1,15 @@
 """A configuration becomes the parts of a gate: store, ledger, upstreams, the way of a request.
 
 `serve` puts a listener in front of them; an operation on the command line uses them as they are.
+
+The parts are of two kinds. Some stand as long as the gate does: the store, the ledger, the view of the
+checksum databases and the own log, of each of which there must be one alone. The rest (`Inner`) is made anew
+from another configuration by `Gate.replace`, beside the old, which goes when nobody uses it any more.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,7 +27,7 @@ from modgate.source.permitted import PermittedMirror
 from modgate.storage.disk import DiskStore
 from modgate.storage.memory import MemoryStore
 from modgate.telemetry import Metrics
-from modgate.wiring.checksums import build_log, build_mirror
+from modgate.wiring.checksums import build_log, build_mirror, retarget_mirror
 from modgate.wiring.credentials import credentials
 from modgate.wiring.publishing import build_publisher
 from modgate.wiring.stack import Ground, build_stack, turns
@@ -33,45 +38,178 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from modgate.checksumdb.log import ChecksumLog
+    from modgate.checksumdb.mirror import Mirror
     from modgate.config import Config
     from modgate.gomod.protocol import Request
     from modgate.model import BlobStore, ChecksumDatabase, ChecksumMirror, Context, Ledger
     from modgate.source.publish import Publisher
     from modgate.wiring.stack import Stack
 
-__all__ = ["Gate", "open_gate"]
+__all__ = ["Gate", "Inner", "Standing", "open_gate"]
+
+_LOOK = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """The parts of one gate, open.
+class Standing:
+    """What stands as long as the gate does.
 
     Attributes:
-        ground: Configuration, routes, store, ledger, metrics and upstreams.
-        stack: The way of a request.
-        database: What public modules are verified against.
-        mirrors: The databases that are served, None where there is none.
-        log: The gate's own checksum log.
-        publisher: What takes versions, None where publishing is off.
+        store: Where modules are kept.
+        ledger: What was seen.
+        metrics: What is counted.
         observer: Where alerts go.
         instance: The id by which this gate knows itself in a chain.
     """
 
-    ground: Ground
-    stack: Stack
-    database: ChecksumDatabase
-    mirrors: Mirrors | None
-    log: ChecksumLog | None
-    publisher: Publisher | None
+    store: BlobStore
+    ledger: Ledger
+    metrics: Metrics
     observer: Observer
     instance: str
 
-    def guarded_mirrors(self) -> ChecksumMirror | None:
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """What one configuration makes of it; `closing` gives it back."""
+
+    ground: Ground
+    stack: Stack
+    publisher: Publisher | None
+    closing: AsyncExitStack
+
+
+class Gate:
+    """The parts of one gate, open. Made by `open_gate`."""
+
+    def __init__(self, standing: Standing) -> None:
+        self.standing = standing
+        self.mirror: Mirror | None = None
+        self.log: ChecksumLog | None = None
+        self._inner: Inner | None = None
+        self._epoch = 0
+
+    @property
+    def inner(self) -> Inner:
+        """What is in force."""
+        assert self._inner is not None
+        return self._inner
+
+    @property
+    def ground(self) -> Ground:
+        """Configuration, routes, store, ledger, metrics and upstreams in force."""
+        return self.inner.ground
+
+    @property
+    def stack(self) -> Stack:
+        """The way of a request."""
+        return self.inner.stack
+
+    @property
+    def publisher(self) -> Publisher | None:
+        """What takes versions, None where publishing is off."""
+        return self.inner.publisher
+
+    @property
+    def database(self) -> ChecksumDatabase:
+        """What public modules are verified against."""
+        return self.mirror or NoDatabase()
+
+    @property
+    def mirrors(self) -> Mirrors | None:
+        """The databases that are served, None where there is none."""
+        served = [each for each in (self.log, self.mirror) if each is not None]
+        return Mirrors(*served) if served else None
+
+    @property
+    def epoch(self) -> int:
+        """Grows with each configuration that comes into force."""
+        return self._epoch
+
+    def guarded_mirrors(self, ground: Ground) -> ChecksumMirror | None:
         """The databases in turns, and what restricted modules are called only for those who may read them."""
-        if self.mirrors is None:
+        mirrors = self.mirrors
+        if mirrors is None:
             return None
-        fair = FairMirror(self.mirrors, turns(self.ground.config))
-        return fair if self.log is None else PermittedMirror(fair, self.ground.table, self.log.name)
+        fair = FairMirror(mirrors, turns(ground.config))
+        return fair if self.log is None else PermittedMirror(fair, ground.table, self.log.name)
+
+    async def start(self, config: Config) -> None:
+        """The first configuration. Raises ModgateError."""
+        standing = self.standing
+        closing = AsyncExitStack()
+        try:
+            ground = self._ground(config, closing)
+            self.mirror = build_mirror(ground)
+            self.log = build_log(ground, self.database, self._fill, standing.instance)
+            self._inner = await self._build(ground, closing)
+            if self.log is not None:
+                await self.log.start()
+        except BaseException:
+            await self.close(closing)
+            raise
+
+    async def prepare(self, config: Config) -> Inner:
+        """What another configuration makes of the gate, not yet in force. Raises ModgateError."""
+        closing = AsyncExitStack()
+        try:
+            return await self._build(self._ground(config, closing), closing)
+        except BaseException:
+            await closing.aclose()
+            raise
+
+    def adopt(self, inner: Inner) -> Inner:
+        """Put it in force at once; returns what was in force, for `retire`."""
+        old, self._inner = self.inner, inner
+        if self.mirror is not None:
+            retarget_mirror(self.mirror, inner.ground)
+        self._epoch += 1
+        return old
+
+    @staticmethod
+    async def retire(old: Inner, *, patience: float) -> None:
+        """Close it when its fills have ended, or after `patience` seconds."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + patience
+        while old.stack.cached.filling and loop.time() < end:  # noqa: ASYNC110  it happens once
+            await asyncio.sleep(_LOOK)
+        await old.closing.aclose()
+
+    async def close(self, closing: AsyncExitStack | None = None) -> None:
+        """Close everything of the gate, in the reverse order of its making."""
+        inner, self._inner = self._inner, None
+        if self.log is not None:
+            await self.log.close()
+        if inner is not None:
+            await inner.closing.aclose()
+        elif closing is not None:
+            await closing.aclose()
+        if self.mirror is not None:
+            await self.mirror.close()
+
+    def _ground(self, config: Config, closing: AsyncExitStack) -> Ground:
+        standing = self.standing
+        held = credentials(config)
+        closing.push_async_callback(held.close)
+        upstreams = Upstreams(config, standing.instance, standing.metrics, held)
+        closing.push_async_callback(upstreams.close)
+        upstreams.check()
+        return Ground(
+            config, route_table(config), standing.store, standing.ledger, standing.metrics, upstreams, held
+        )
+
+    async def _build(self, ground: Ground, closing: AsyncExitStack) -> Inner:
+        config, observer = ground.config, self.standing.observer
+        direct = None
+        if config.vcs.enabled:
+            direct = await closing.enter_async_context(open_direct(config, held=ground.held))
+        built = build_stack(ground, self.database, observer, direct, self.log)
+        closing.push_async_callback(built.source.close)
+        publisher = build_publisher(ground, built.cached, observer, self.log)
+        return Inner(ground, built, publisher, closing)
+
+    async def _fill(self, ctx: Context, request: Request) -> None:
+        await self.stack.fill(ctx, request)
 
 
 @asynccontextmanager
@@ -81,40 +219,17 @@ async def open_gate(config: Config, *, address: str = "") -> AsyncIterator[Gate]
     `address` is where a server listens, for whoever finds the store taken. Raises ModgateError.
     """
     async with AsyncExitStack() as stack:
-        metrics = Metrics()
-        instance = secrets.token_hex(8)
         store = await _open_store(config, address)
         stack.push_async_callback(store.close)
         ledger = await _open_ledger(config)
         stack.push_async_callback(ledger.close)
-        held = credentials(config)
-        stack.push_async_callback(held.close)
-        upstreams = Upstreams(config, instance, metrics, held)
-        stack.push_async_callback(upstreams.close)
-        ground = Ground(config, route_table(config), store, ledger, metrics, upstreams)
+        metrics = Metrics()
         observer = Observer(metrics, ledger, clock=time.time)
         stack.push_async_callback(observer.close)
-        mirror = build_mirror(ground)
-        if mirror is not None:
-            stack.push_async_callback(mirror.close)
-        database = mirror or NoDatabase()
-        direct = (
-            await stack.enter_async_context(open_direct(config, held=held)) if config.vcs.enabled else None
-        )
-
-        async def fill(ctx: Context, request: Request) -> None:
-            await built.fill(ctx, request)
-
-        log = build_log(ground, database, fill, instance)
-        built = build_stack(ground, database, observer, direct, log)
-        stack.push_async_callback(built.source.close)
-        if log is not None:
-            stack.push_async_callback(log.close)
-            await log.start()
-        served = [each for each in (log, mirror) if each is not None]
-        mirrors = Mirrors(*served) if served else None
-        publisher = build_publisher(ground, built.cached, observer, log)
-        yield Gate(ground, built, database, mirrors, log, publisher, observer, instance)
+        gate = Gate(Standing(store, ledger, metrics, observer, secrets.token_hex(8)))
+        await gate.start(config)
+        stack.push_async_callback(gate.close)
+        yield gate
 
 
 async def _open_store(config: Config, address: str) -> BlobStore:

@@ -38,7 +38,7 @@ def build_works(gate: Gate, *, status: Callable[[], Awaitable[dict[str, Any]]], 
     ground = gate.ground
 
     def way_from(source: ModuleSource) -> Way:
-        return build_way(ground, source, gate.database, gate.observer)
+        return build_way(ground, source, gate.database, gate.standing.observer)
 
     def kept(path: ModulePath) -> bool:
         table = ground.table
@@ -69,13 +69,13 @@ def build_admin(config: Config, works: Callable[[], Works]) -> Admin | None:
 
 
 @asynccontextmanager
-async def serve_socket(config: Config, works: Works) -> AsyncIterator[None]:
+async def serve_socket(config: Config, works: Callable[[], Works]) -> AsyncIterator[None]:
     """Take operations on the store's own socket until the context ends, where that is wanted."""
     path = _socket(config)
     if path is None:
         yield
         return
-    async with serve_admin(Admin(lambda: works, None), path):
+    async with serve_admin(Admin(works, None), path):
         yield
 
 

@@ -13,78 +13,124 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from modgate import __version__
 from modgate.errors import ModgateError
 from modgate.server.app import App, Settings
 from modgate.server.descriptors import connections_within, raise_limit
 from modgate.server.listener import Listen, Listener, Tls, new_event_loop
 from modgate.server.memo import Memo
+from modgate.server.switch import Switch
 from modgate.server.wire import Limits
 from modgate.telemetry import configure_logging
 from modgate.wiring.gate import open_gate
 from modgate.wiring.operations import build_admin, build_works, serve_socket
 from modgate.wiring.publishing import build_publishing
+from modgate.wiring.reload import Reloader
+from modgate.wiring.status import recent_answers, status_facts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from modgate.config import Config
+    from modgate.config import Config, Loaded
     from modgate.model import Upstream
     from modgate.operations import Works
-    from modgate.wiring.gate import Gate
+    from modgate.wiring.gate import Gate, Inner
 
 __all__ = ["serve"]
 
 
-def serve(config: Config) -> None:
-    """Run the gate until it is stopped. Raises ModgateError for what keeps it from starting."""
-    json = config.log.format == "json" or (config.log.format == "auto" and not sys.stderr.isatty())
-    configure_logging("json" if json else "human", level=getattr(logging, config.log.level.upper()))
+def serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
+    """Run the gate until it is stopped; `load` reads the configuration again, for a reload.
+
+    Raises ModgateError for what keeps it from starting.
+    """
+    _log_as(loaded.config)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_serve(config))
+        runner.run(_serve(loaded, load))
 
 
-async def _serve(config: Config) -> None:
+async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
     """Open everything, serve, close everything in the reverse order."""
+    config = loaded.config
     async with open_gate(config, address=str(config.listen)) as gate, AsyncExitStack() as stack:
-        app = _app(config, gate, lambda: works)
-        listener = Listener(app, _listen(config))
-        works = build_works(gate, status=partial(_status, time.time()), serving=True)
+        memo = _memo(gate)
+        switch = Switch(_app(gate, gate.inner, memo, lambda: works()))  # noqa: PLW0108  it is made below
+        recent = recent_answers(gate)
+
+        async def status() -> dict[str, Any]:
+            return await status_facts(
+                gate,
+                switch.app,
+                url=listener.url,
+                started=started,
+                problems=await switch.app.problems(),
+                recent=recent,
+                config=reloader.facts(),
+            )
+
+        def works() -> Works:
+            return build_works(gate, status=status, serving=True)
+
+        listener = Listener(switch, _listen(config), on_hangup=lambda: reloader.hangup())  # noqa: PLW0108  likewise
+        reloader = Reloader(
+            gate,
+            switch,
+            listener,
+            loaded=loaded,
+            load=load,
+            app=lambda inner: _app(gate, inner, memo, works),
+            listen=_listen,
+            loaded_now=_log_as,
+        )
         listener.bind()
+        started = time.time()
+        await stack.enter_async_context(recent.running())
         await stack.enter_async_context(serve_socket(config, works))
+        await stack.enter_async_context(reloader.watching())
         await listener.serve()
 
 
-def _app(config: Config, gate: Gate, works: Callable[[], Works]) -> App:
-    """What answers requests."""
-    ground, publisher = gate.ground, gate.publisher
-    store, ledger, upstreams = ground.store, ground.ledger, ground.upstreams
-    return App(
-        gate.stack.source,
-        gate.guarded_mirrors(),
-        settings=Settings(
-            mount=config.prefix,
-            instance=gate.instance,
-            trusted_proxies=tuple(ip_network(each) for each in config.trusted_proxies),
-            sumdb_names=() if gate.mirrors is None else gate.mirrors.names,
-            access_log="none" if config.log.access == "off" else config.log.access,
+def _log_as(config: Config) -> None:
+    json = config.log.format == "json" or (config.log.format == "auto" and not sys.stderr.isatty())
+    configure_logging("json" if json else "human", level=getattr(logging, config.log.level.upper()))
+
+
+def _memo(gate: Gate) -> Memo:
+    store = gate.standing.store
+    return Memo(
+        clock=time.monotonic,
+        generation=lambda: (
+            store.generation,
+            gate.publisher.generation if gate.publisher else 0,
+            gate.epoch,
         ),
-        ready=partial(_problems, [store.ready, ledger.ready, _one_ready(upstreams.proxies(config.upstream))]),
-        metrics=ground.metrics,
-        publishing=build_publishing(ground, publisher),
-        admin=build_admin(config, works),
-        is_open=ground.table.is_open,
-        memo=Memo(
-            clock=time.monotonic,
-            generation=lambda: (store.generation, publisher.generation if publisher else 0),
-            max_bytes=config.cache.memory,
-        ),
+        max_bytes=gate.ground.config.cache.memory,
     )
 
 
-async def _status(started: float) -> dict[str, Any]:
-    """The facts of `modgate status`."""
-    return {"version": __version__, "uptime_seconds": time.time() - started}
+def _app(gate: Gate, inner: Inner, memo: Memo, works: Callable[[], Works]) -> App:
+    """What answers requests under one configuration."""
+    ground, config = inner.ground, inner.ground.config
+    mirrors = gate.mirrors
+    return App(
+        inner.stack.source,
+        gate.guarded_mirrors(ground),
+        settings=Settings(
+            mount=config.prefix,
+            instance=gate.standing.instance,
+            trusted_proxies=tuple(ip_network(each) for each in config.trusted_proxies),
+            sumdb_names=() if mirrors is None else mirrors.names,
+            access_log="none" if config.log.access == "off" else config.log.access,
+        ),
+        ready=partial(
+            _problems,
+            [ground.store.ready, ground.ledger.ready, _one_ready(ground.upstreams.proxies(config.upstream))],
+        ),
+        metrics=ground.metrics,
+        publishing=build_publishing(ground, inner.publisher),
+        admin=build_admin(config, works),
+        is_open=ground.table.is_open,
+        memo=memo,
+    )
 
 
 def _listen(config: Config) -> Listen:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from modgate.gomod.protocol import Request
     from modgate.gomod.types import ModuleVersion
     from modgate.model import BlobStore, ChecksumDatabase, Ledger, ModuleSource, Sums
+    from modgate.model.credentials import Credentials
     from modgate.model.routes import RouteRule, RouteTable
     from modgate.source.observed import Observer
     from modgate.telemetry import Metrics
@@ -52,6 +53,7 @@ class Ground:
     ledger: Ledger
     metrics: Metrics
     upstreams: Upstreams
+    held: Credentials
 
 
 @dataclass(frozen=True, slots=True)

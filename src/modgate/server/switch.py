@@ -1,0 +1,70 @@
+"""The application that is served, which another one may replace while requests are answered.
+
+A request stays with the application that it came to. `replace` returns when nobody is left with the old one,
+so that what it stands on can be closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from modgate.server.app import App, Settings
+    from modgate.server.memo import Memo
+    from modgate.server.transmit import Receive, Send
+    from modgate.telemetry import Metrics
+
+__all__ = ["Switch"]
+
+_LOOK = 0.1
+
+
+class Switch:
+    """Stands where the listener expects an `App`. Memo and metrics are the same for all it ever holds."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._inside: dict[App, int] = {app: 0}
+
+    @property
+    def app(self) -> App:
+        """The one that new requests come to."""
+        return self._app
+
+    @property
+    def memo(self) -> Memo:
+        """The hot answers."""
+        return self._app.memo
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+        return self._app.metrics
+
+    @property
+    def settings(self) -> Settings:
+        """How the endpoints behave now."""
+        return self._app.settings
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        app = self._app
+        self._inside[app] += 1
+        try:
+            await app(scope, receive, send)
+        finally:
+            self._inside[app] -= 1
+
+    async def replace(self, app: App, *, patience: float) -> None:
+        """Give new requests to another application; wait at most `patience` seconds for those of the old."""
+        old, self._app = self._app, app
+        self._inside[app] = 0
+        loop = asyncio.get_running_loop()
+        end = loop.time() + patience
+        while self._inside[old] and loop.time() < end:  # noqa: ASYNC110  an event would cost each request
+            await asyncio.sleep(_LOOK)
+        if not self._inside[old] and old is not self._app:
+            del self._inside[old]
