@@ -11,9 +11,9 @@ import pytest
 
 from modgate.errors import Unavailable
 from modgate.gomod.types import ModulePath, ModuleVersion, Version
-from modgate.model import Alert, Ledger, TreeHead, VerificationRecord
+from modgate.model import Alert, Ledger, Pin, TreeHead, VerificationRecord
 
-__all__ = ["LedgerContract", "SetClock", "record"]
+__all__ = ["LedgerContract", "SetClock", "pin", "record"]
 
 
 class SetClock:
@@ -29,6 +29,10 @@ class SetClock:
 def record(number: int = 1, *, kind: str = "zip", h1: str = "h1:a=", at: float = 5.5) -> VerificationRecord:
     version = ModuleVersion(ModulePath("example.com/Üpper/m"), Version(f"v1.{number}.0"))
     return VerificationRecord(version, kind, h1, "sumdb", at)
+
+
+def pin(path: str, version: str = "", *, note: str = "", at: float = 5.5) -> Pin:
+    return Pin(ModulePath(path), Version(version) if version else None, note, at)
 
 
 class LedgerContract:
@@ -92,6 +96,23 @@ class LedgerContract:
     async def test_an_alert_may_hold_any_text(self, ledger: Ledger) -> None:
         await ledger.add_alert(Alert("kind", "sub\udc80ject", "a\0b\x1b[31m", 7.0))
         assert (await ledger.alerts())[0].text == "a\0b\x1b[31m"
+
+    async def test_pins_come_and_go(self, ledger: Ledger) -> None:
+        assert await ledger.pins() == []
+        whole, one = pin("example.com/m"), pin("example.com/m", "v1.0.0", note="for the audit")
+        other = pin("example.com/a", "v2.0.0")
+        for each in (one, whole, other):
+            assert await ledger.add_pin(each) is True
+        assert await ledger.pins() == [other, whole, one]
+        assert await ledger.remove_pin(whole.path, None) is True
+        assert await ledger.remove_pin(whole.path, None) is False
+        assert await ledger.remove_pin(one.path, Version("v1.0.1")) is False
+        assert await ledger.pins() == [other, one]
+
+    async def test_a_pin_again_takes_the_new_note_and_keeps_its_time(self, ledger: Ledger) -> None:
+        await ledger.add_pin(pin("example.com/m", "v1.0.0", at=5.5))
+        assert await ledger.add_pin(pin("example.com/m", "v1.0.0", note="now with a note", at=9.0)) is False
+        assert await ledger.pins() == [pin("example.com/m", "v1.0.0", note="now with a note", at=5.5)]
 
     async def test_a_lease_is_held_by_one(self, ledger: Ledger, clock: SetClock) -> None:
         lease = await ledger.acquire("fill", "a", ttl=10)
@@ -162,6 +183,8 @@ class LedgerContract:
             await ledger.ready()
         with pytest.raises(Unavailable):
             await ledger.seen(record().version, "zip")
+        with pytest.raises(Unavailable):
+            await ledger.pins()
         with pytest.raises(Unavailable):
             await ledger.first_seen(record())
         with pytest.raises(Unavailable):

@@ -59,6 +59,7 @@ def _older(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("DROP TABLE log_record")
         connection.execute("DROP TABLE log_head")
+        connection.execute("DROP TABLE pin")
         connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema'")
     connection.close()
 
@@ -73,11 +74,11 @@ async def test_a_ledger_of_the_first_schema_opens_and_keeps_what_it_knew(tmp_pat
     assert await SqliteLogBook(ledger).append(LOG, [(version(1), b"text\n")])
     await ledger.close()
     connection = sqlite3.connect(tmp_path / "l.db")
-    assert connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone() == ("2",)
+    assert connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone() == ("3",)
     connection.close()
 
 
-@pytest.mark.parametrize("schema", ["3", "99", "x", "0", "-1"])
+@pytest.mark.parametrize("schema", ["4", "99", "x", "0", "-1"])
 async def test_nothing_is_added_to_a_ledger_of_another_schema(tmp_path: Path, schema: str) -> None:
     connection = sqlite3.connect(tmp_path / "l.db")
     connection.execute("CREATE TABLE meta (key VARCHAR PRIMARY KEY, value TEXT NOT NULL)")

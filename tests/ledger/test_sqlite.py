@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sqlite3
@@ -17,7 +18,7 @@ from sqlalchemy import event
 from modgate.errors import Unavailable
 from modgate.ledger.sqlite import SqliteLedger
 from modgate.model import Alert
-from tests.contract.ledger import SetClock, record
+from tests.contract.ledger import SetClock, pin, record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -258,6 +259,41 @@ async def test_a_ledger_of_a_newer_modgate_is_refused(ledger: SqliteLedger, path
     other.close()
     with pytest.raises(Unavailable, match="schema 99"):
         await SqliteLedger.open(path, clock=SetClock())
+
+
+async def test_a_ledger_from_before_pins_is_given_their_table_and_keeps_what_it_holds(
+    ledger: SqliteLedger, path: Path
+) -> None:
+    await ledger.first_seen(record(h1="h1:old="))
+    await ledger.close()
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("DROP TABLE pin")
+        other.execute("UPDATE meta SET value = '2' WHERE key = 'schema'")
+        other.commit()
+    again = await SqliteLedger.open(path, clock=SetClock())
+    assert await again.add_pin(pin("example.com/m"))
+    assert await again.pins() == [pin("example.com/m")]
+    assert await again.first_seen(record(h1="h1:new=")) == record(h1="h1:old=")
+    await again.close()
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone() == ("3",)
+
+
+async def test_pins_that_cannot_be_read_are_not_no_pins(ledger: SqliteLedger, path: Path) -> None:
+    await ledger.add_pin(pin("example.com/m"))
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("DROP TABLE pin")
+        other.commit()
+    with pytest.raises(Unavailable):
+        await ledger.pins()
+
+
+async def test_pins_outlive_a_restart(ledger: SqliteLedger, path: Path) -> None:
+    await ledger.add_pin(pin("example.com/m", "v1.0.0", note="half a \udc80 character"))
+    await ledger.close()
+    again = await SqliteLedger.open(path, clock=SetClock())
+    assert await again.pins() == [pin("example.com/m", "v1.0.0", note="half a ? character")]
+    await again.close()
 
 
 async def test_closing_waits_for_what_is_being_written(ledger: SqliteLedger, path: Path) -> None:

@@ -12,8 +12,8 @@ from modgate.ledger.leases import grant, holds
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modgate.gomod.types import ModuleVersion
-    from modgate.model import Alert, Lease, TreeHead, VerificationRecord
+    from modgate.gomod.types import ModulePath, ModuleVersion, Version
+    from modgate.model import Alert, Lease, Pin, TreeHead, VerificationRecord
 
 __all__ = ["MemoryLedger"]
 
@@ -33,6 +33,7 @@ class MemoryLedger:
         self._heads: dict[str, dict[int, TreeHead]] = {}
         self._alerts: deque[Alert] = deque(maxlen=_ALERTS_KEPT)
         self._leases: dict[str, Lease] = {}
+        self._pins: dict[tuple[ModulePath, Version | None], Pin] = {}
         self._closed = False
 
     async def first_seen(self, record: VerificationRecord) -> VerificationRecord:
@@ -65,6 +66,23 @@ class MemoryLedger:
         """The newest alerts first."""
         await self.ready()
         return list(self._alerts)[:limit]
+
+    async def add_pin(self, pin: Pin) -> bool:
+        """Pin; True if it was not pinned. One that was keeps its time and takes the new note."""
+        await self.ready()
+        standing = self._pins.get((pin.path, pin.version))
+        self._pins[pin.path, pin.version] = replace(standing, note=pin.note) if standing else pin
+        return standing is None
+
+    async def remove_pin(self, path: ModulePath, version: Version | None) -> bool:
+        """Take this very pin back; True if it was there."""
+        await self.ready()
+        return self._pins.pop((path, version), None) is not None
+
+    async def pins(self) -> list[Pin]:
+        """All of them, by path, a whole module before its versions."""
+        await self.ready()
+        return sorted(self._pins.values(), key=lambda pin: (pin.path, pin.version or ""))
 
     async def acquire(self, name: str, holder: str, *, ttl: float) -> Lease | None:
         """Take or renew the lease. None while another holds it."""

@@ -29,11 +29,12 @@ __all__ = [
     "log_record",
     "meta",
     "metadata",
+    "pin",
     "tree_head",
 ]
 
-SCHEMA_VERSION = 2
-"""1 had no log_record and log_head; a ledger of it is given them when it is opened."""
+SCHEMA_VERSION = 3
+"""1 had no log_record and log_head, 2 no pin; a ledger of those is given them when it is opened."""
 
 metadata = MetaData()
 
@@ -104,3 +105,13 @@ log_head = Table(
     Column("size", BigInteger, primary_key=True, autoincrement=False),
     Column("note", LargeBinary, nullable=False),
 )
+
+pin = Table(
+    "pin",
+    metadata,
+    Column("path", String, primary_key=True),
+    Column("version", String, primary_key=True),
+    Column("note", Text, nullable=False),
+    Column("pinned_at", Double, nullable=False),
+)
+"""An empty version stands for all versions of the module."""

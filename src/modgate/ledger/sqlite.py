@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL
 
 from modgate.errors import ModgateError, Unavailable
 from modgate.gomod.types import ModulePath, ModuleVersion, Version
-from modgate.ledger import schema
+from modgate.ledger import pins, schema
 from modgate.ledger.failures import FOREIGN, explain
 from modgate.ledger.groupcommit import GroupCommit
 from modgate.ledger.leases import grant, holds
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine, Row
+
+    from modgate.model import Pin
 
     Step = Callable[[Connection], object]
 
@@ -147,6 +149,18 @@ class SqliteLedger:
         table = schema.alert.c
         query = select(table.kind, table.subject, table.text, table.at).order_by(table.id.desc()).limit(limit)
         return [Alert(*tuple(row)) for row in await self._read(query)]
+
+    async def add_pin(self, pin: Pin) -> bool:
+        """Pin; True if it was not pinned. One that was keeps its time and takes the new note."""
+        return await self._write(lambda connection: pins.add_pin(connection, pin))
+
+    async def remove_pin(self, path: ModulePath, version: Version | None) -> bool:
+        """Take this very pin back; True if it was there."""
+        return await self._write(lambda connection: pins.remove_pin(connection, path, version))
+
+    async def pins(self) -> list[Pin]:
+        """All of them, by path, a whole module before its versions."""
+        return [pins.pin_of(*tuple(row)) for row in await self._read(pins.ALL_PINS)]
 
     async def acquire(self, name: str, holder: str, *, ttl: float) -> Lease | None:
         """Take or renew the lease. None while another holds it."""

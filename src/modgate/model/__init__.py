@@ -4,7 +4,7 @@ from modgate.model.answer import Answer, Facts, RunOverBody, Verification
 from modgate.model.blob import Blob, BlobMeta, BlobStore, BlobWriter, StoredObject
 from modgate.model.checksums import ChecksumDatabase, ChecksumMirror, MirrorAnswer, Sums
 from modgate.model.context import Context
-from modgate.model.ledger import Alert, Lease, Ledger, TreeHead, VerificationRecord
+from modgate.model.ledger import Alert, Lease, Ledger, Pin, TreeHead, VerificationRecord
 from modgate.model.source import ModuleSource
 from modgate.model.upstream import Upstream, UpstreamStream
 
@@ -23,6 +23,7 @@ __all__ = [
     "Ledger",
     "MirrorAnswer",
     "ModuleSource",
+    "Pin",
     "RunOverBody",
     "StoredObject",
     "Sums",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from modgate.gomod.types import ModuleVersion
+    from modgate.gomod.types import ModulePath, ModuleVersion, Version
 
-__all__ = ["Alert", "Lease", "Ledger", "TreeHead", "VerificationRecord"]
+__all__ = ["Alert", "Lease", "Ledger", "Pin", "TreeHead", "VerificationRecord"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,28 @@ class Alert:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What must stay in the store, however long it is unused.
+
+    Attributes:
+        path: The module.
+        version: The version; None for all of the module's, those that come later included.
+        note: Why, for people.
+        pinned_at: Unix seconds.
+    """
+
+    path: ModulePath
+    version: Version | None
+    note: str
+    pinned_at: float
+
+
 class Ledger(Protocol):
     """Records what was seen.
 
-    Promises: every write is durable when it returns; records are never changed, only added; every
-    method raises `Unavailable` when the database is locked, dead or corrupt, and nothing else.
+    Promises: every write is durable when it returns; records are never changed, only added (pins come
+    and go); every method raises `Unavailable` when the database is locked, dead or corrupt, and nothing else.
     """
 
     async def first_seen(self, record: VerificationRecord) -> VerificationRecord:
@@ -88,6 +105,15 @@ class Ledger(Protocol):
 
     async def alerts(self, *, limit: int = 100) -> list[Alert]:
         """The newest alerts first."""
+
+    async def add_pin(self, pin: Pin) -> bool:
+        """Pin; True if it was not pinned. One that was keeps its time and takes the new note."""
+
+    async def remove_pin(self, path: ModulePath, version: Version | None) -> bool:
+        """Take this very pin back; True if it was there."""
+
+    async def pins(self) -> list[Pin]:
+        """All of them, by path, a whole module before its versions."""
 
     async def acquire(self, name: str, holder: str, *, ttl: float) -> Lease | None:
         """Take the lease for `ttl` seconds: if it is free, expired, or already the holder's (which
