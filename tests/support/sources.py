@@ -164,6 +164,7 @@ class Witness:
         self.fills: list[tuple[str, str]] = []
         self.alerts: list[tuple[str, str]] = []
         self.ahead: list[tuple[str, int]] = []
+        self.again: list[str] = []
 
     def filled(self, kind: Kind, error: ModgateError | None, size: int, seconds: float) -> None:  # noqa: ARG002  the protocol's
         assert seconds >= 0
@@ -171,6 +172,9 @@ class Witness:
 
     def alert(self, kind: str, subject: str, text: str) -> None:  # noqa: ARG002  the protocol's
         self.alerts.append((kind, subject))
+
+    def refreshed(self, path: str) -> None:
+        self.again.append(path)
 
     def prefetched(self, outcome: Prefetched, size: int) -> None:
         self.ahead.append((outcome, size))

@@ -52,8 +52,8 @@ class Upstream(Protocol):
         """Scheme, host and path without user info: for logs, metrics and error texts."""
 
     async def get(self, ctx: Context, path: str, *, limit: int) -> bytes:
-        """The whole body at `path` (relative to the base, already escaped). Raises as in the table;
-        a body above `limit` bytes is Unavailable (`bad-answer`).
+        """The whole body at `path` (relative to the base, already escaped; a query may follow). Raises as
+        in the table; a body above `limit` bytes is Unavailable (`bad-answer`).
         """
 
     async def open(self, ctx: Context, path: str) -> UpstreamStream:

@@ -79,27 +79,32 @@ class GoProxy:
     async def answer(self, ctx: Context, raw_path: str) -> Told:
         """The answer to a path after the mount prefix. Raises what `parse` and the source raise."""
         request = parse(raw_path)
-        generation = self._memo.generation()
+        generation, forgotten = self._memo.generation(), self._memo.forgotten
         answer = await self._source.fetch(ctx, request)
         try:
-            return await self._told(ctx, answer, raw_path, generation)
+            return await self._told(ctx, answer, raw_path, generation, forgotten)
         except Tampered:
             # The stored object rotted and was set aside by the check: once more, from upstream.
             if not hasattr(answer.body, "meta"):
                 raise
-            return await self._told(ctx, await self._source.fetch(ctx, request), raw_path, generation)
+            again = await self._source.fetch(ctx, request)
+            return await self._told(ctx, again, raw_path, generation, forgotten)
         except BaseException:
             await close_stream(answer.body)
             raise
 
-    async def _told(self, ctx: Context, answer: Answer, raw_path: str, generation: Hashable) -> Told:
+    async def _told(
+        self, ctx: Context, answer: Answer, raw_path: str, generation: Hashable, forgotten: int
+    ) -> Told:
         request = answer.request
         rep = self._represent(answer)
         blob = rep.blob
         if blob is not None and not ctx.head:
             await blob.verify()
         result = _result(answer)
-        if ctx.fetch and not ctx.head and raw_path == f"/{request.url_path}" and not answer.stale:
+        # An answer that was refreshed since it was asked for may be the one from before.
+        current = rep.immutable or forgotten == self._memo.forgotten
+        if ctx.fetch and not ctx.head and raw_path == f"/{request.url_path}" and not answer.stale and current:
             await self._keep(rep, request, generation)
         return Told(rep, request.kind.value, result)
 

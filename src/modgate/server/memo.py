@@ -158,6 +158,7 @@ class Memo:
         self._files: OrderedDict[tuple[bytes, str], Hot] = OrderedDict()
         self._heads: dict[bytes, Hot] = {}
         self.held = 0
+        self.forgotten = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -257,6 +258,16 @@ class Memo:
         if hot.file is not None:
             del self._files[hot.key]
             hot.file.release()
+
+    def forget(self, path: bytes, view: str = "") -> None:
+        """The answer at this raw path has changed, or was confirmed: the source is asked again.
+
+        What was asked of the source before this moment (see `forgotten`) must not be kept after it.
+        """
+        self.forgotten += 1
+        hot = self._entries.get((path, view))
+        if hot is not None:
+            self._drop(hot)
 
     def clear(self) -> None:
         """Forget everything and close the files nobody is sending."""

@@ -29,6 +29,11 @@ class Observer:
         self._clock = clock
         self._log = structlog.get_logger("modgate.source")
         self._writing: set[asyncio.Task[None]] = set()
+        self._told: list[Callable[[str], None]] = []
+
+    def tell_refreshed(self, told: Callable[[str], None]) -> None:
+        """Tell `told` of each answer that was refreshed, by its `Request.url_path`."""
+        self._told.append(told)
 
     def filled(self, kind: Kind, error: ModgateError | None, size: int, seconds: float) -> None:
         """Count the outcome of a fill."""
@@ -42,6 +47,11 @@ class Observer:
         task = asyncio.create_task(self._record(Alert(kind, subject, text, self._clock())))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
+
+    def refreshed(self, path: str) -> None:
+        """Tell those who keep ready-made copies."""
+        for told in self._told:
+            told(path)
 
     def prefetched(self, outcome: Prefetched, size: int) -> None:
         """Count an outcome of prefetching."""

@@ -22,6 +22,9 @@ class Watch(Protocol):
     def alert(self, kind: str, subject: str, text: str) -> None:
         """Something a person must hear of: `tampered`, `bit-rot`, `unstored`."""
 
+    def refreshed(self, path: str) -> None:
+        """The answer at `path` (`Request.url_path`), which may change, was confirmed or replaced."""
+
     def prefetched(self, outcome: Prefetched, size: int) -> None:
         """A prefetch was `stored`, `used`, `dropped` or `failed`."""
 
@@ -33,6 +36,9 @@ class Silent:
         """Say nothing."""
 
     def alert(self, kind: str, subject: str, text: str) -> None:
+        """Say nothing."""
+
+    def refreshed(self, path: str) -> None:
         """Say nothing."""
 
     def prefetched(self, outcome: Prefetched, size: int) -> None:

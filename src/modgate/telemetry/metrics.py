@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Gauge,
     Histogram,
     ProcessCollector,
     disable_created_metrics,
@@ -21,15 +22,16 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from prometheus_client.metrics_core import Metric
 
-__all__ = ["METRICS_TYPE", "Cell", "FillResult", "Metrics", "PrefetchResult", "RequestResult"]
+__all__ = ["METRICS_TYPE", "Cell", "FillResult", "IndexResult", "Metrics", "PrefetchResult", "RequestResult"]
 
 RequestResult = Literal["hit", "miss", "stale", "error"]
 FillResult = Literal["stored", "absent", "refused", "failed"]
 PrefetchResult = Literal["stored", "used", "dropped", "failed"]
+IndexResult = Literal["done", "late", "refused", "failed", "dropped"]
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -104,6 +106,14 @@ class Metrics:
             "modgate_refused_connections", "Connections ended by a limit or a parser.", "reason"
         )
 
+        self._index_entries = self._counter(
+            "modgate_index_entries", "Announcements read from the index feed."
+        )
+        self._index_refreshes = self._counter(
+            "modgate_index_refreshes", "Refreshes of kept answers because of the index feed.", "result"
+        )
+        self._index_gauges: tuple[Gauge, ...] = ()
+
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
 
@@ -157,6 +167,35 @@ class Metrics:
     def refused(self, reason: str) -> None:
         """A connection was ended: `malformed`, `header-size`, `slow`, `stalled` or `too-many`."""
         self._refused.labels(reason).inc()
+
+    def index_entries(self, count: int) -> None:
+        """So many new announcements were read from the index feed."""
+        self._index_entries.inc(count)
+
+    def index_refresh(self, result: IndexResult) -> None:
+        """A kept answer was refreshed: `done`, or `late` (its list does not name the version yet); or the
+        module's source `refused` or `failed`; or it was `dropped`, since the answer has expired anyway.
+        """
+        self._index_refreshes.labels(result).inc()
+
+    def follow_index(self, lag: Callable[[], float] | None, up: Callable[[], bool] | None = None) -> None:
+        """From now on the feed's lag (seconds) and state are these; None: no feed is followed."""
+        for gauge in self._index_gauges:
+            self.registry.unregister(gauge)
+        self._index_gauges = ()
+        if lag is None or up is None:
+            return
+        behind = Gauge(
+            "modgate_index_lag_seconds",
+            "Time since the moment up to which everything that the index feed announced was dealt with.",
+            registry=self.registry,
+        )
+        alive = Gauge(
+            "modgate_index_up", "Whether the index feed could be read last time.", registry=self.registry
+        )
+        behind.set_function(lag)
+        alive.set_function(lambda: float(up()))
+        self._index_gauges = (behind, alive)
 
     def render(self) -> bytes:
         """All of it in the Prometheus text format (`METRICS_TYPE`)."""

@@ -50,7 +50,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT = frozenset({408, 425, 429})
 _LONG_WAIT = 2.0
 _ORIGINS = 256
-_SAFE = "/!@+~,=$&()%"
+_SAFE = "/!@+~,=$&()%?"
 
 T = TypeVar("T")
 
