@@ -124,6 +124,10 @@ class CachedSource:
         """Ask the source for a mutable answer now, whatever is stored. Raises what the source raises."""
         await self._freshness.refresh(ctx, request)
 
+    async def holds(self, ctx: Context, request: Request) -> bool:
+        """Whether a mutable answer is stored or on its way. Raises Unavailable."""
+        return await self._freshness.holds(ctx, request)
+
     async def forget(self, path: ModulePath) -> None:
         """A version of the module came into the store by another way: what is remembered of the module's
         list, newest version and queries, and of what it lacks, counts no more. Raises Unavailable.

@@ -106,7 +106,17 @@ class Freshness:
 
     async def refresh(self, ctx: Context, request: Request) -> None:
         """Ask the source now, whatever is stored. Raises what the source raises."""
-        await self._joined(self._refresh(ctx, (ctx.credential_scope, request.url_path), request))
+        key = (ctx.credential_scope, request.url_path)
+        earlier = self._refreshes.get(key)
+        if earlier is not None:
+            # It may have been answered before whatever this one is asked for.
+            await asyncio.wait([earlier])
+        await self._joined(self._refresh(ctx, key, request))
+
+    async def holds(self, ctx: Context, request: Request) -> bool:
+        """Whether there is an answer to refresh: stored, or on its way. Raises Unavailable."""
+        key = (ctx.credential_scope, request.url_path)
+        return key in self._refreshes or await self._store.get(store_key(*key)) is not None
 
     async def forget(self, path: ModulePath) -> None:
         """The store has a new version of the module, and its list names it: newest version and queries are
@@ -237,9 +247,13 @@ class Freshness:
         kept = _Kept(body, hashlib.sha256(body).hexdigest(), self._clock())
         meta = BlobMeta(sha256=kept.sha256, size=len(body), stored_at=kept.stored_at)
         try:
+            known = await self._store.get(store_key(*key)) is not None
             await self._store.replace(store_key(*key), body, meta)
         except Unavailable as error:
             self._watch.alert("unstored", key[1], str(error))
+        else:
+            if known:
+                self._watch.refreshed(key[1])
         if forgotten != self._forgotten:
             # It may be from before the version that came meanwhile.
             await self._store.remove(store_key(*key))
