@@ -22,6 +22,16 @@ FOREIGN = (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError)
 """What may come out of the HTTP client; uvloop says RuntimeError where asyncio says OSError."""
 
 _TEXT_LIMIT = 600
+_ALERTS = {
+    "CERTIFICATE_REQUIRED": "it requires a client certificate",
+    "CERTIFICATE_EXPIRED": "it refuses this gate's client certificate: it has expired",
+    "CERTIFICATE_REVOKED": "it refuses this gate's client certificate: it is revoked",
+    "UNKNOWN_CA": "it refuses this gate's client certificate: it does not trust who issued it",
+    "BAD_CERTIFICATE": "it refuses this gate's client certificate",
+    "UNSUPPORTED_CERTIFICATE": "it refuses this gate's client certificate",
+    "CERTIFICATE_UNKNOWN": "it refuses this gate's client certificate",
+}
+"""What the alerts of RFC 8446, 6.2 mean to who receives one: the other side's verdict, not ours."""
 
 
 def clean_text(data: bytes, content_type: str) -> str:
@@ -93,10 +103,19 @@ def transport_error(error: BaseException, where: str, phase: str) -> Unavailable
         return Unavailable(f"the name does not resolve: {error.os_error}", where=where)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return Unavailable(f"its certificate is refused: {error.certificate_error}", where=where)
+    if alert := _alert(error):
+        return Unavailable(
+            f"TLS failed: {alert}",
+            where=where,
+            next_step="name the right one as client_cert, for this upstream, in [[upstreams]]",
+        )
     if isinstance(error, (aiohttp.ClientSSLError, ssl.SSLError)):
         return Unavailable(f"TLS failed: {error}", where=where)
-    if isinstance(error, (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)):
-        return Unavailable("the HTTP proxy on the way refused or failed", where=where)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        wants = ": it wants a name and password" if error.status == 407 else ""
+        return Unavailable(f"the HTTP proxy on the way refused ({error.status}){wants}", where=where)
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return Unavailable("the HTTP proxy on the way cannot be reached", where=where)
     if isinstance(error, aiohttp.ClientPayloadError):
         return Unavailable("the body broke off before its end", where=where, kind="bad-answer")
     if isinstance(error, aiohttp.ServerDisconnectedError):
@@ -108,3 +127,12 @@ def transport_error(error: BaseException, where: str, phase: str) -> Unavailable
     if isinstance(error, aiohttp.InvalidURL):
         return Unavailable("it redirects to an address that is none", where=where, kind="bad-answer")
     return Unavailable(f"the connection failed ({type(error).__name__})", where=where)
+
+
+def _alert(error: BaseException) -> str:
+    """What the other side thinks of our certificate; empty where it said nothing of it."""
+    inner: BaseException | None = error
+    while inner is not None and not isinstance(inner, ssl.SSLError):
+        inner = inner.__cause__ or inner.__context__
+    reason = "" if inner is None else str(inner.reason or "")
+    return next((text for name, text in _ALERTS.items() if reason.endswith(f"ALERT_{name}")), "")
