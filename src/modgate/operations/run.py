@@ -12,7 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from modgate.errors import Invalid, ModgateError
-from modgate.model.operations import failure_of
+from modgate.model.operations import Summary, failure_of
+from modgate.telemetry import tracing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -66,12 +67,29 @@ async def run_operation(works: Works, name: str, params: Mapping[str, Any]) -> A
 
     Closing the iterator ends the operation where it is.
     """
+    span = tracing.begin(f"operation {name if name in OPERATIONS else 'unknown'}", root=True)
     try:
         operation = OPERATIONS.get(name)
         if operation is None:
             raise Invalid(f"no operation {name[:100]!r}", next_step=f"Known are {', '.join(OPERATIONS)}.")
-        async with aclosing(operation.load()(works, params)) as events:
+        async with aclosing(_within(span, operation.load()(works, params))) as events:
             async for event in events:
                 yield event
     except ModgateError as error:
+        tracing.fail(span, error)
         yield failure_of(error)
+    finally:
+        span.end()
+
+
+async def _within(span: tracing.Span, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    """The same events, each made within the span: between them it is somebody else's turn."""
+    async with aclosing(events):
+        while True:
+            with tracing.use(span):
+                event = await anext(events, None)
+            if event is None:
+                return
+            if isinstance(event, Summary):
+                span.set({"modgate.ok": event.ok})
+            yield event

@@ -26,9 +26,11 @@ from modgate.server.pages import front_page, prefers_chinese
 from modgate.server.publish import send_and_drain
 from modgate.server.represent import respond
 from modgate.server.respond import Headers, Response, error_response, text_response
+from modgate.server.spans import answered, begin_request, cut, refused
 from modgate.server.sumdb import SumDB
 from modgate.server.transmit import CutError, DisconnectedError, transmit
 from modgate.telemetry import METRICS_TYPE, Metrics, RequestResult, new_request_id
+from modgate.telemetry.tracing import entered
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -144,8 +146,12 @@ class App:
         if self._admin is not None and (path := self._below_mount(scope)).startswith("/admin/"):
             await self._admin({**scope, "path": path, "root_path": ""}, receive, send)
             return
-        began = self._monotonic()
         exchange = read_exchange(scope, self.settings.trusted_proxies)
+        with entered(begin_request(exchange, self._mount)):
+            await self._serve(exchange, receive, send)
+
+    async def _serve(self, exchange: Exchange, receive: Receive, send: Send) -> None:
+        began = self._monotonic()
         if exchange.method == "PUT" and self._publishing is not None and self._takes_upload(exchange):
             await self._take(self._publishing, exchange, receive, send)
             return
@@ -167,6 +173,7 @@ class App:
             self._log.info("client went away", **self._facts(exchange, outcome))
         except CutError as error:
             self.metrics.cut()
+            cut(error)
             outcome.result = "error"
             self._log.warning("answer cut", why=str(error), **self._facts(exchange, outcome))
             raise
@@ -227,6 +234,7 @@ class App:
                 if not isinstance(error, ModgateError):
                     self._log.error("internal error", request_id=exchange.request_id, exc_info=error)
                 outcome.response = publishing.failed(error, exchange.request_id)
+                refused(error, outcome.response.status)
             outcome.response.headers += [*self._extra, (b"x-request-id", exchange.request_id.encode("ascii"))]
             sent = await send_and_drain(outcome.response, body, exchange, send)
         except DisconnectedError:
@@ -314,6 +322,7 @@ class App:
             self._log.error("internal error", request_id=exchange.request_id, exc_info=error)
         response = error_response(error, exchange.request_id)
         response.headers.extend(self._extra)
+        refused(error, response.status)
         return _Outcome(response, kind, "error")
 
     @staticmethod
@@ -332,6 +341,7 @@ class App:
     def _count(self, exchange: Exchange, outcome: _Outcome, sent: int, seconds: float) -> None:
         status = outcome.response.status
         self.metrics.request(outcome.kind, outcome.result, status, size=sent, seconds=seconds)
+        answered(status, outcome.result, outcome.response.headers, size=sent, seconds=seconds)
         wanted = self.settings.access_log
         if wanted == "none" or outcome.kind in {"health", "metrics", "page"}:
             return

@@ -22,7 +22,9 @@ from modgate.model import Answer, Blob, BlobStore, Context, ModuleSource, Verifi
 from modgate.source.fill import Fill
 from modgate.source.freshness import Freshness
 from modgate.source.scopes import store_key
+from modgate.source.spans import told_of, told_of_proof
 from modgate.source.verdicts import Verdicts, again
+from modgate.telemetry import tracing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -115,11 +117,6 @@ class CachedSource:
             raise again(fill.unstored)
         return fill.size or 0
 
-    @property
-    def under_way(self) -> int:
-        """Fills that have begun, or wait for their turn."""
-        return len(self._fills)
-
     async def refresh(self, ctx: Context, request: Request) -> None:
         """Ask the source for a mutable answer now, whatever is stored. Raises what the source raises."""
         await self._freshness.refresh(ctx, request)
@@ -153,9 +150,11 @@ class CachedSource:
         while True:
             ended = self._ended
             try:
-                blob = await self._store.get(store_key(ctx.credential_scope, request.url_path))
-                if blob is not None:
-                    await blob.verify()
+                with tracing.span("store.get", {"modgate.object": request.url_path}) as span:
+                    blob = await self._store.get(store_key(ctx.credential_scope, request.url_path))
+                    if blob is not None:
+                        await blob.verify()
+                    span.set({"modgate.found": blob is not None})
             except Tampered as error:
                 self._watch.alert("bit-rot", request.url_path, error.what)
                 return None
@@ -180,7 +179,10 @@ class CachedSource:
             if self._closing:
                 raise _stopping(key[1])
             fill = Fill(request, store_key(*key), self._store, clock=self._clock, via=ctx.via)
+            fill.span = tracing.begin("fill", told_of(request))
             self._fills[key] = fill
+        else:
+            tracing.current().link(fill.span)
         if not fill.started and ctx.consumer not in fill.sponsors:
             fill.sponsors.add(ctx.consumer)
             task = asyncio.create_task(self._run(replace(ctx.detached(), via=fill.via), key, fill))
@@ -195,7 +197,8 @@ class CachedSource:
                 if fill.started:
                     return
                 try:
-                    await fill.run(lambda: self._inner.fetch(ctx, fill.request))
+                    with tracing.use(fill.span):
+                        await fill.run(lambda: self._inner.fetch(ctx, fill.request))
                 finally:
                     self._settle(key, fill)
         except Unavailable as error:
@@ -216,6 +219,7 @@ class CachedSource:
         """The fill is over: what it leaves behind."""
         del self._fills[key]
         self._ended += 1
+        _end_span(fill)
         if fill.error is not None:
             self._verdicts.remember(*key, fill.error)
             if isinstance(fill.error, Tampered):
@@ -224,6 +228,15 @@ class CachedSource:
             self._watch.alert("unstored", fill.request.url_path, str(fill.unstored))
         seconds = max(0.0, self._clock() - fill.born)
         self._watch.filled(fill.request.kind, fill.error, fill.size or 0, seconds)
+
+
+def _end_span(fill: Fill) -> None:
+    if fill.error is not None:
+        tracing.fail(fill.span, fill.error)
+    else:
+        fill.span.set(told_of_proof(fill.verified))
+        fill.span.set({"modgate.bytes": fill.size, "modgate.stored": fill.unstored is None})
+    fill.span.end()
 
 
 def _stopping(where: str) -> Unavailable:

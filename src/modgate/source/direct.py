@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 from modgate.errors import Unavailable
 from modgate.gomod.protocol import Kind, encode_info, encode_list
 from modgate.model import Answer
+from modgate.source.spans import told_of
+from modgate.telemetry import tracing
 from modgate.vcs.coderepo import CodeRepo, info_of
 
 if TYPE_CHECKING:
@@ -80,7 +82,12 @@ class DirectSource:
 
     async def fetch(self, ctx: Context, request: Request) -> Answer:
         """Find the repository, and answer from it."""
-        root = await self._finder.find(ctx, request.path)
+        with tracing.span("repository", told_of(request)) as span:
+            root = await self._finder.find(ctx, request.path)
+            span.set({"modgate.vcs": root.vcs})
+            return await self._from(ctx, request, root)
+
+    async def _from(self, ctx: Context, request: Request, root: RepositoryRoot) -> Answer:
         if root.vcs == "git":
             repository = self._repositories(root)
             code = CodeRepo(repository, root.root, request.path, subdir=root.subdir, scratch=self._scratch)

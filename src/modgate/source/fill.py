@@ -27,6 +27,7 @@ from modgate.errors import ModgateError, Unavailable
 from modgate.model import Answer, BlobMeta, Facts, Verification
 from modgate.source.bodies import close_body, stream_of
 from modgate.source.verdicts import again
+from modgate.telemetry import tracing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -54,7 +55,8 @@ class Fill:
 
     `unstored` says why verified bytes could be passed on but not kept. `sponsors` are the clients
     that wait for a turn to start it; it runs in the turn of the first whose turn comes. `via`
-    is the way that the request which began it took (`Context.via`).
+    is the way that the request which began it took (`Context.via`). `span` is its own: it may outlive
+    every request.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Fill:
         self.unstored: Unavailable | None = None
         self.size: int | None = None
         self.verified = Verification.NONE
+        self.span: tracing.Span = tracing.NO_SPAN
         self._store = store
         self._clock = clock
         self._body: bytes | None = None
@@ -184,7 +187,8 @@ class Fill:
         self._tell()
         meta = self._meta(Facts("", verified), len(body))
         try:
-            self.blob = await self._store.put(self.key, body, meta)
+            with tracing.span("store.commit", {"modgate.bytes": len(body)}):
+                self.blob = await self._store.put(self.key, body, meta)
         except Unavailable as error:
             self.unstored = error
 
@@ -223,12 +227,16 @@ class Fill:
         if facts.verified is Verification.SUMDB:
             self._seal(writer.written)
             try:
-                self.blob = await writer.commit(meta)
+                await self._commit(writer, meta)
             except Unavailable as error:
                 self.unstored = error
         else:
-            self.blob = await writer.commit(meta)
+            await self._commit(writer, meta)
             self._seal(writer.written)
+
+    async def _commit(self, writer: BlobWriter, meta: BlobMeta) -> None:
+        with tracing.span("store.commit", {"modgate.bytes": meta.size}):
+            self.blob = await writer.commit(meta)
 
     def _seal(self, size: int) -> None:
         self.size = size

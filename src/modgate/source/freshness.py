@@ -22,7 +22,9 @@ from modgate.gomod.protocol import Kind, Request
 from modgate.model import Answer, BlobMeta
 from modgate.source.bodies import small_body
 from modgate.source.scopes import store_key
+from modgate.source.spans import told_of
 from modgate.source.verdicts import again
+from modgate.telemetry import tracing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +77,7 @@ class Freshness:
         self._forgotten = 0
         self._refreshes: dict[tuple[str, str], asyncio.Task[_Kept]] = {}
         self._asking: set[asyncio.Task[_Kept]] = set()
+        self._spans: dict[asyncio.Task[_Kept], tracing.Span] = {}
         self._failed: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     async def fetch(self, ctx: Context, request: Request) -> Answer:
@@ -91,7 +94,7 @@ class Freshness:
             return self._answer(request, await self._first(ctx, key, request))
         if 0 <= self._clock() - self._failed.get(key, float("-inf")) < _PAUSE:
             return self._answer(request, stored, stale=True)
-        refresh = self._refresh(ctx, key, request)
+        refresh = self._refresh(ctx, key, request, beside=True)
         if age < self._settings.stale_while_refresh:
             return self._answer(request, stored, stale=True)
         try:
@@ -147,10 +150,12 @@ class Freshness:
     async def _readable(self, key: tuple[str, str]) -> _Kept | None:
         """The stored answer; one whose bytes rotted counts as not there."""
         try:
-            blob = await self._store.get(store_key(*key))
-            if blob is None:
-                return None
-            return _Kept(await blob.read(), blob.meta.sha256, blob.meta.stored_at)
+            with tracing.span("store.get", {"modgate.object": key[1]}) as span:
+                blob = await self._store.get(store_key(*key))
+                span.set({"modgate.found": blob is not None})
+                if blob is None:
+                    return None
+                return _Kept(await blob.read(), blob.meta.sha256, blob.meta.stored_at)
         except Tampered as error:
             self._watch.alert("bit-rot", key[1], error.what)
             return None
@@ -179,6 +184,7 @@ class Freshness:
         """An answer that is not there: who joins needs no turn, since that costs the upstream nothing."""
         if key in self._refreshes:
             try:
+                tracing.current().link(self._spans[self._refreshes[key]])
                 return await self._joined(self._refreshes[key])
             except Unavailable as error:
                 # It is true of the way of the one who began it (`Modgate-Via`), not of this one's.
@@ -187,17 +193,33 @@ class Freshness:
         async with self._turns.slot(ctx.consumer) if ctx.consumer else nullcontext():
             return await self._joined(self._refresh(ctx, key, request))
 
-    def _refresh(self, ctx: Context, key: tuple[str, str], request: Request) -> asyncio.Task[_Kept]:
-        """The one refresh of this answer that runs, begun if none does."""
+    def _refresh(
+        self, ctx: Context, key: tuple[str, str], request: Request, *, beside: bool = False
+    ) -> asyncio.Task[_Kept]:
+        """The one refresh of this answer that runs, begun if none does.
+
+        One that goes on `beside` the answer to who set it off has a trace of its own.
+        """
         task = self._refreshes.get(key)
         if task is None:
             if self._closing:
                 raise _stopping(key[1])
-            task = asyncio.create_task(self._ask(ctx.detached(), key, request))
+            span = tracing.begin("refresh", told_of(request), root=beside)
+            task = asyncio.create_task(self._told(span, ctx.detached(), key, request))
             self._refreshes[key] = task
+            self._spans[task] = span
             self._asking.add(task)
             task.add_done_callback(lambda done: self._ended(key, done))
         return task
+
+    async def _told(self, span: tracing.Span, ctx: Context, key: tuple[str, str], request: Request) -> _Kept:
+        """Ask, within the refresh's span."""
+        with tracing.entered(span):
+            try:
+                return await self._ask(ctx, key, request)
+            except ModgateError as error:
+                tracing.fail(span, error)
+                raise
 
     @staticmethod
     async def _joined(task: asyncio.Task[_Kept]) -> _Kept:
@@ -214,6 +236,7 @@ class Freshness:
 
     def _ended(self, key: tuple[str, str], task: asyncio.Task[_Kept]) -> None:
         self._asking.discard(task)
+        self._spans.pop(task).end()
         if self._refreshes.get(key) is task:
             del self._refreshes[key]
         if task.cancelled():

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, TypeVar
 from modgate.errors import Invalid, ModgateError
 from modgate.gomod import modfile, module, semver
 from modgate.gomod.protocol import Kind, Request
+from modgate.source.spans import told_of
+from modgate.telemetry import tracing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -60,7 +62,7 @@ class PrefetchSource:
         self._clock = clock
         self._private = private
         self._watch = watch
-        self._queue: deque[tuple[Context, Request]] = deque()
+        self._queue: deque[tuple[Context, Request, tracing.Span]] = deque()
         self._workers: set[asyncio.Task[None]] = set()
         self._known: OrderedDict[str, None] = OrderedDict()
         self._asked: OrderedDict[tuple[str, str], tuple[float, str]] = OrderedDict()
@@ -149,7 +151,7 @@ class PrefetchSource:
             self._watch.prefetched("dropped", 0)
             return
         _keep(self._known, key, None)
-        self._queue.append((replace(ctx.detached(), request_id=""), request))
+        self._queue.append((replace(ctx.detached(), request_id=""), request, tracing.current()))
         if len(self._workers) < self._settings.concurrency:
             worker = asyncio.create_task(self._work())
             self._workers.add(worker)
@@ -158,7 +160,9 @@ class PrefetchSource:
     async def _work(self) -> None:
         try:
             while self._queue:
-                await self._prefetch(*self._queue.popleft())
+                ctx, request, announced = self._queue.popleft()
+                with tracing.span("prefetch", told_of(request), root=True, links=(announced,)):
+                    await self._prefetch(ctx, request)
         finally:
             # Here and not in a callback of the task, which runs later: what is enqueued in between
             # would count on a worker that has already left.

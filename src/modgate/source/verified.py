@@ -27,6 +27,8 @@ from modgate.gomod import dirhash, modzip
 from modgate.gomod.protocol import Kind, Request
 from modgate.model import Answer, Facts, Sums, Verification, VerificationRecord
 from modgate.source.bodies import close_body, small_body
+from modgate.source.spans import told_of_proof
+from modgate.telemetry import tracing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -71,7 +73,7 @@ class VerifiedSource:
         version = request.module_version
         if not self._database.covers(version.path):
             return await self._exempt(ctx, request, version)
-        sums, answer = await _both(self._database.sums(ctx, version), self._inner.fetch(ctx, request))
+        sums, answer = await _both(self._sums(ctx, version), self._inner.fetch(ctx, request))
         try:
             self._require(sums, request, version)
             if ctx.head:
@@ -108,7 +110,7 @@ class VerifiedSource:
         if not self._database.covers(version.path):
             return stored
         if self._proved.get(blob.key) != blob.meta.sha256:
-            sums = await self._database.sums(ctx, version)
+            sums = await self._sums(ctx, version)
             self._require(sums, request, version)
             if not await _is(sums, request, version, blob):
                 self._count("refused")
@@ -127,6 +129,12 @@ class VerifiedSource:
                 task.cancel()
         await self._inner.close()
 
+    async def _sums(self, ctx: Context, version: ModuleVersion) -> Sums:
+        with tracing.span("checksum.lookup", _about(version)) as span:
+            sums = await self._database.sums(ctx, version)
+            span.set({"modgate.verified": sums.verified.value})
+            return sums
+
     def _require(self, sums: Sums, request: Request, version: ModuleVersion) -> None:
         if not (sums.mod and (sums.zip or request.kind is Kind.MOD)):
             raise Unverified(
@@ -135,9 +143,11 @@ class VerifiedSource:
 
     async def _mod(self, answer: Answer, version: ModuleVersion, sums: Sums) -> Answer:
         answer.body = await small_body(answer)
-        h1 = dirhash.hash_go_mod(answer.body)
-        if h1 != sums.mod:
-            raise _mismatch("go.mod", version, h1, sums.mod, "the checksum database")
+        with tracing.span("verify", _about(version)) as span:
+            h1 = dirhash.hash_go_mod(answer.body)
+            if h1 != sums.mod:
+                raise _mismatch("go.mod", version, h1, sums.mod, "the checksum database")
+            span.set(told_of_proof(sums.verified))
         answer.verified = sums.verified
         self._count(sums.verified)
         self._record_soon(version, "mod", Facts(h1, sums.verified))
@@ -192,6 +202,12 @@ class VerifiedSource:
 
     async def _checked(self, run: RunOverBody, version: ModuleVersion, sums: Sums) -> tuple[str, str]:
         """The h1 of a zip that keeps the rules and of its go.mod: equal to the sums that are known."""
+        with tracing.span("verify", _about(version)) as span:
+            found = await self._compared(run, version, sums)
+            span.set(told_of_proof(sums.verified))
+            return found
+
+    async def _compared(self, run: RunOverBody, version: ModuleVersion, sums: Sums) -> tuple[str, str]:
         try:
             h1, mod_h1 = await run(lambda file: _zip_sums(version, file))
         except Invalid as error:
@@ -227,6 +243,10 @@ class VerifiedSource:
         task = asyncio.create_task(write())
         self._recording.add(task)
         task.add_done_callback(self._recording.discard)
+
+
+def _about(version: ModuleVersion) -> dict[str, tracing.Value | None]:
+    return {"module.name": version.path, "module.version": version.version}
 
 
 def _zip_sums(version: ModuleVersion, file: BinaryIO) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from modgate.errors import Absent, ModgateError, Unavailable
+from modgate.errors import Absent, ModgateError, Tampered, Unavailable, Unverified
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +31,7 @@ __all__ = [
     "begin",
     "carried",
     "current",
+    "entered",
     "fail",
     "ids",
     "install",
@@ -151,12 +152,15 @@ def begin(
     links: Sequence[Span] = (),
     carrier: Mapping[str, str] | None = None,
 ) -> Span:
-    """A span that whoever begins it also ends. It is not made current (`use`)."""
+    """A span that whoever begins it also ends. It is not made current (`use`).
+
+    One without a parent is linked to `links`, else to what runs now.
+    """
     if _tracer is None:
         return NO_SPAN
     parent = _current.get()
     if parent is not NO_SPAN and (root or parent.over):
-        links = (*links, parent)
+        links = links or (parent,)
         parent = NO_SPAN
     return _tracer.begin(name, attributes or {}, kind=kind, parent=parent, links=links, carrier=carrier)
 
@@ -177,24 +181,35 @@ def span(
     return _Block(begun, ends=True)
 
 
+def entered(begun: Span) -> _Block | _NoBlock:
+    """A block in which a span is current, and with which it ends; what it ended with is told by others."""
+    return _NO_BLOCK if begun is NO_SPAN else _Block(begun, ends=True, tells=False)
+
+
 def use(begun: Span) -> _Block | _NoBlock:
     """A block in which a span is current; it stays open."""
     return _NO_BLOCK if begun is NO_SPAN else _Block(begun, ends=False)
 
 
-def fail(failed: Span, error: BaseException) -> None:
-    """Say in a span what it failed with. Proved absence is an answer and not a failure."""
+def fail(failed: Span, error: BaseException, *, broken: bool | None = None) -> None:
+    """Say in a span what it ended with. It is a failure (`broken`) unless it is proved absence."""
     if not failed.recording:
         return
-    name = type(error).__name__
-    if not isinstance(error, ModgateError):
-        failed.set({"error.type": name})
-        failed.broken(name)
-        return
-    kind = error.kind if isinstance(error, Unavailable) else None
-    failed.set({"error.type": name, "modgate.error": error.what[:_TEXT], "modgate.error.kind": kind})
-    if not isinstance(error, Absent):
-        failed.broken(f"{name}: {error.what}"[:_TEXT])
+    name, text, kind = type(error).__name__, "", None
+    if isinstance(error, ModgateError):
+        text = error.what[:_TEXT]
+        kind = error.kind if isinstance(error, Unavailable) else None
+    forged = isinstance(error, (Tampered, Unverified))
+    failed.set(
+        {
+            "error.type": name,
+            "modgate.error": text or None,
+            "modgate.error.kind": kind,
+            "checksum.valid": False if forged else None,
+        }
+    )
+    if broken or (broken is None and not isinstance(error, Absent)):
+        failed.broken(f"{name}: {text}" if text else name)
 
 
 def carried(begun: Span) -> dict[str, str]:
@@ -211,11 +226,12 @@ def ids() -> tuple[str, str]:
 class _Block:
     """A span that is current."""
 
-    __slots__ = ("_before", "_ends", "_span")
+    __slots__ = ("_before", "_ends", "_span", "_tells")
 
-    def __init__(self, begun: Span, *, ends: bool) -> None:
+    def __init__(self, begun: Span, *, ends: bool, tells: bool = True) -> None:
         self._span = begun
         self._ends = ends
+        self._tells = tells
 
     def __enter__(self) -> Span:
         self._before = _current.set(self._span)
@@ -228,7 +244,8 @@ class _Block:
         if not self._ends:
             return
         if isinstance(error, Exception):
-            fail(self._span, error)
+            if self._tells:
+                fail(self._span, error)
         elif error is not None:
             self._span.set({"modgate.cancelled": True})
         self._span.end()
