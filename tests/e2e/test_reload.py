@@ -88,7 +88,7 @@ def test_what_needs_a_restart_is_named_and_keeps_its_value(furnished: Stage) -> 
     assert gate.ask(f"{LEAF}.mod").status == 200
 
 
-def test_hangups_under_load_lose_no_request_and_no_joint_fill(furnished: Stage) -> None:
+def test_hangups_under_load_lose_no_request(furnished: Stage) -> None:
     gate = furnished.gate()
     paths = [
         f"/{path}/@v/{version}.{kind}" for path, version in furnished.world.modules for kind in ("mod", "zip")
@@ -112,7 +112,8 @@ def test_hangups_under_load_lose_no_request_and_no_joint_fill(furnished: Stage) 
         statuses = [status for each in asking for status in each.result(30)]
     assert set(statuses) == {200}
     assert len(statuses) > 50
-    assert all(furnished.upstream.gets(path) == 1 for path in paths)
+    # A fill that the old way has begun is not joined by the new one: at most once more, each.
+    assert {furnished.upstream.gets(path) for path in paths} <= {1, 2}
 
 
 def test_a_renewed_certificate_is_taken_without_a_hangup_and_a_broken_one_is_not(furnished: Stage) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -66,11 +67,15 @@ class ConfigInvalid(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration, for every key the place its value came from, and the file that it is read from."""
+    """A configuration, for every key the place its value came from, and the file that it is read from.
+
+    `read_at` is when (Unix seconds, before anything was read): what changed later is not in it.
+    """
 
     config: Config
     origins: dict[str, str]
     file: Path | None = None
+    read_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,7 @@ def load(
     Raises ConfigInvalid, which holds every problem.
     """
     env = os.environ if environ is None else environ
+    read_at = time.time()
     flag_layer = _flag_layer(flags or {})
     env_layer = _env_layer(env)
     file_layer = _file_layer(config_file, env)
@@ -125,7 +131,7 @@ def load(
     if found:
         raise ConfigInvalid(list(dict.fromkeys(found))) from None
     file, _ = _chosen_file(config_file, env)
-    return Loaded(config=config, origins=origins, file=file or user_config_file(env))
+    return Loaded(config=config, origins=origins, file=file or user_config_file(env), read_at=read_at)
 
 
 def warnings(config: Config) -> list[str]:

@@ -44,6 +44,9 @@ _STANDING_SECTIONS = frozenset({"checksum_log"})
 """What stands as long as the process does: the address, the store, the views of checksum databases."""
 
 _LOOK = 1.0
+_TICK = 0.02
+"""The clock of a file system lags behind by up to a tick of the kernel's."""
+
 _log = structlog.get_logger("modgate")
 
 
@@ -88,6 +91,10 @@ class _Stamp:
     @classmethod
     def of(cls, files: Sequence[Path]) -> _Stamp:
         return cls(tuple((str(file), _identity(file)) for file in files))
+
+    def since(self, moment: float) -> bool:
+        """Whether any of them changed after a moment, in Unix seconds. A rename changes the second time."""
+        return any(found is not None and found[1] / 1e9 > moment - _TICK for _, found in self.files)
 
 
 def _identity(file: Path) -> tuple[int, ...] | None:
@@ -211,7 +218,9 @@ class Reloader:
 
     async def _watch(self) -> None:
         """Load once the files have changed and are left alone for a moment: they may be written in turn."""
-        known = seen = _Stamp.of(self._files())
+        seen = _Stamp.of(self._files())
+        # Something may have been written between the first reading and this first look.
+        known = _Stamp(()) if seen.since(self._loaded.read_at) else seen
         while True:
             await asyncio.sleep(_LOOK)
             found = await asyncio.to_thread(_Stamp.of, self._files())
