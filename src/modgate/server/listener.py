@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from uvicorn import Config, Server
 
 from modgate.server.binding import BACKLOG, bind_tcp, bind_unix, remove_unix, tls_context
+from modgate.server.notify import notify_ready, notify_stopping
 from modgate.server.wire import GateProtocol, Limits, Shared
 
 if TYPE_CHECKING:
@@ -78,9 +79,10 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 
 def print_ready(url: str) -> None:
-    """The one line on stdout."""
+    """The one line on stdout; a service manager that waits is told as well."""
     sys.stdout.write(f"modgate is ready at {url}\n")
     sys.stdout.flush()
+    notify_ready(url)
 
 
 class Listener:
@@ -262,6 +264,7 @@ class _GateServer(Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, wait for answers on their way, then drop what is left."""
+        notify_stopping()
         self._door.close()
         await super().shutdown(sockets)
         self.quit()
