@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 import time
 from contextlib import AsyncExitStack
@@ -21,7 +22,9 @@ from modgate.server.memo import Memo
 from modgate.server.switch import Switch
 from modgate.server.wire import Limits
 from modgate.telemetry import configure_logging
+from modgate.telemetry.traces import traces
 from modgate.wiring.gate import open_gate
+from modgate.wiring.index import follow_index
 from modgate.wiring.operations import build_admin, build_works, serve_socket
 from modgate.wiring.publishing import build_publishing
 from modgate.wiring.reload import Reloader
@@ -44,7 +47,7 @@ def serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
     Raises ModgateError for what keeps it from starting.
     """
     _log_as(loaded.config)
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    with traces(os.environ), asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(_serve(loaded, load))
 
 
@@ -65,6 +68,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
                 problems=await switch.app.problems(),
                 recent=recent,
                 config=reloader.facts(),
+                index=following.facts(),
             )
 
         def works() -> Works:
@@ -83,6 +87,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
         )
         listener.bind()
         started = time.time()
+        following = await stack.enter_async_context(follow_index(gate))
         await stack.enter_async_context(recent.running())
         await stack.enter_async_context(serve_socket(config, works))
         await stack.enter_async_context(reloader.watching())
@@ -95,8 +100,8 @@ def _log_as(config: Config) -> None:
 
 
 def _memo(gate: Gate) -> Memo:
-    store = gate.standing.store
-    return Memo(
+    store, mount = gate.standing.store, gate.ground.config.prefix
+    memo = Memo(
         clock=time.monotonic,
         generation=lambda: (
             store.generation,
@@ -105,6 +110,8 @@ def _memo(gate: Gate) -> Memo:
         ),
         max_bytes=gate.ground.config.cache.memory,
     )
+    gate.standing.observer.tell_refreshed(lambda path: memo.forget(f"{mount}/{path}".encode()))
+    return memo
 
 
 def _app(gate: Gate, inner: Inner, memo: Memo, works: Callable[[], Works]) -> App:
