@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from modgate.errors import Unavailable
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from pathlib import Path
 
     from modgate.gomod.protocol import Request
-    from modgate.gomod.types import ModulePath
+    from modgate.errors import ModgateError
+    from modgate.gomod.types import ModulePath, ModuleVersion
     from modgate.model import Answer, BlobStore, ChecksumDatabase, Context, Ledger, ModuleSource
+    from modgate.model.inspection import Inspector
 
-__all__ = ["Way", "Works"]
+__all__ = ["Bundle", "Way", "Works"]
 
 
 class Way(Protocol):
@@ -36,6 +41,30 @@ class Way(Protocol):
         """End what is under way, and close the source. For a way that `way_from` made; never for `way`."""
 
 
+class Bundle(Protocol):
+    """A folder that an export fills: a store of its own, and the checksum databases' proofs."""
+
+    @property
+    def store(self) -> BlobStore:
+        """The folder."""
+
+    @property
+    def databases(self) -> tuple[str, ...]:
+        """The names of the databases that it carries lookups of."""
+
+    async def prove(self, versions: Sequence[ModuleVersion]) -> Mapping[str, ModgateError]:
+        """Carry what lookups of these versions need, such that they verify with nobody asked; what could not
+        be had, by version. Raises Unavailable where the folder fails.
+        """
+
+    async def close(self) -> None:
+        """Give the folder back."""
+
+
+async def _no_bundle(folder: Path) -> Bundle:
+    raise Unavailable("nothing can be exported from here", where=str(folder))
+
+
 @dataclass(frozen=True, slots=True)
 class Works:
     """The parts of one gate.
@@ -53,6 +82,8 @@ class Works:
         monotonic: Seconds, for durations.
         concurrency: How many fills to have under way at a time.
         serving: Whether these are the parts of a running server.
+        bundle: Opens a folder that an export fills, made where it is not there. Raises Unavailable.
+        inspector: Looks at the store's files from below; None for a store that has none.
     """
 
     store: BlobStore
@@ -66,3 +97,5 @@ class Works:
     monotonic: Callable[[], float]
     concurrency: int
     serving: bool
+    bundle: Callable[[Path], Awaitable[Bundle]] = _no_bundle
+    inspector: Inspector | None = None

@@ -7,7 +7,7 @@ is the same inode with the same stamp has been no other in between, so what was 
 """
 
 # Strings and descriptors, because a Path for each call would cost more than the call:
-# ruff: noqa: PTH118, PTH120, PTH208, SLF001
+# ruff: noqa: SLF001
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from contextlib import asynccontextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from modgate.errors import Unavailable
 from modgate.model.inspection import Enter, Fault, Finding, Form, Judged, Place, Quarantine
 from modgate.storage.failures import translated
 from modgate.storage.hands import Hands

@@ -1,7 +1,7 @@
 """One object as it stood: the file, its sidecar and its `.ziphash`, read under the lock of its key."""
 
 # Strings and descriptors, because a Path for each call would cost more than the call:
-# ruff: noqa: PTH123, SLF001
+# ruff: noqa: SLF001
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Snapshot(NamedTuple):
     @property
     def stamp(self) -> Stamp:
         """Which file it is."""
-        return tuple(self.identity)
+        return self.identity.inode, self.identity.mtime_ns, self.identity.size
 
     def same(self, other: Snapshot) -> bool:
         """Whether nothing has changed, as far as names and stamps tell."""

@@ -5,7 +5,7 @@ what was or what should be at each step. Nothing but left-overs is deleted.
 """
 
 # Strings and descriptors, because a Path for each call would cost more than the call:
-# ruff: noqa: PTH104, PTH105, PTH108, PTH110, PTH118, PTH119, PTH120, PTH208, SLF001
+# ruff: noqa: PTH104, PTH105, PTH108, PTH119, SLF001
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from modgate.model.inspection import Fault, Quarantine
 from modgate.storage.files import unlink, write_file
+from modgate.storage.keys import OWN_FOLDER
 from modgate.storage.sidecar import Identity, decode, identify
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Mender"]
 
+_TEMPORARY = "tmp"
 _OLD = 24 * 3600.0
 """Seconds without a write after which nobody is still writing: no transfer is let stand still for so long."""
 
@@ -145,11 +147,11 @@ class Mender:
         return Quarantine(objects, size)
 
     def _old_temporaries(self) -> Iterator[Fault]:
-        with os.scandir(f"{self._own}/tmp") as entries:
+        with os.scandir(f"{self._own}/{_TEMPORARY}") as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 with suppress(FileNotFoundError):
                     if self._is_old(entry.stat(follow_symlinks=False)):
-                        yield Fault("orphan", f".modgate/tmp/{entry.name}", "orphan-temporary")
+                        yield Fault("orphan", f"{OWN_FOLDER}/{_TEMPORARY}/{entry.name}", "orphan-temporary")
 
     def _is_old(self, status: os.stat_result) -> bool:
         return not stat.S_ISDIR(status.st_mode) and self._clock() - status.st_mtime > _OLD

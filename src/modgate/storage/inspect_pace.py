@@ -21,7 +21,7 @@ _BURST = 0.05  # seconds of reading that may be made up for
 _NICE = 15
 
 
-class Stopped(BaseException):  # noqa: N818  it is no error: it ends a thread's work
+class Stopped(BaseException):
     """The inspection was ended."""
 
 

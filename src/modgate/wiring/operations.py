@@ -11,6 +11,9 @@ from modgate.operations import Works, run_operation
 from modgate.server.admin import Admin
 from modgate.server.socket import serve_admin
 from modgate.server.tokens import Tokens
+from modgate.storage.disk import DiskStore
+from modgate.storage.inspect import DiskInspector
+from modgate.sumdb.spec import parse_gosumdb
 from modgate.transport.admin import AdminClient
 from modgate.wiring.aside import log_aside
 from modgate.wiring.gate import open_gate
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from modgate.config import Config
     from modgate.gomod.types import ModulePath
     from modgate.model import ModuleSource
+    from modgate.model.inspection import Inspector
     from modgate.model.operations import Event
     from modgate.operations import Way
     from modgate.wiring.gate import Gate
@@ -56,7 +60,20 @@ def build_works(gate: Gate, *, status: Callable[[], Awaitable[dict[str, Any]]], 
         monotonic=time.monotonic,
         concurrency=ground.config.prefetch.concurrency,
         serving=serving,
+        inspector=_inspector(gate),
     )
+
+
+def _inspector(gate: Gate) -> Inspector | None:
+    """What looks at the files of the store, with the keys of the databases whose files lie there."""
+    store = gate.ground.store
+    if not isinstance(store, DiskStore):
+        return None
+    specs = [spec for spec in map(parse_gosumdb, gate.ground.config.sumdb) if spec is not None]
+    keys = {spec.name: spec.verifier_key for spec in specs}
+    if gate.log is not None:
+        keys[gate.log.name] = gate.log.verifier_key
+    return DiskInspector(store, keys, clock=time.time, monotonic=time.monotonic)
 
 
 def build_admin(config: Config, works: Callable[[], Works]) -> Admin | None:
