@@ -1,4 +1,4 @@
-"""The upstreams of a configuration: which table counts for each, and what is checked before anybody is asked."""
+"""The upstreams of a configuration: which table counts for each, and what is checked before a request."""
 
 from __future__ import annotations
 
