@@ -6,6 +6,6 @@ the server that does hold it otherwise. `OPERATIONS` names them; a module is imp
 """
 
 from modgate.operations.run import OPERATIONS, Operation, run_operation
-from modgate.operations.works import Way, Works
+from modgate.operations.works import Bundle, Way, Works
 
-__all__ = ["OPERATIONS", "Operation", "Way", "Works", "run_operation"]
+__all__ = ["OPERATIONS", "Bundle", "Operation", "Way", "Works", "run_operation"]

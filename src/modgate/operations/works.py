@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
-    from modgate.gomod.protocol import Request
     from modgate.errors import ModgateError
+    from modgate.gomod.protocol import Request
     from modgate.gomod.types import ModulePath, ModuleVersion
     from modgate.model import Answer, BlobStore, ChecksumDatabase, Context, Ledger, ModuleSource
     from modgate.model.inspection import Inspector

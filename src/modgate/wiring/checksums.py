@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from modgate.model import ChecksumDatabase, Context
     from modgate.wiring.stack import Ground
 
-__all__ = ["build_log", "build_mirror", "retarget_mirror"]
+__all__ = ["build_log", "build_mirror", "databases", "retarget_mirror"]
 
 _MAX_KEY = 4096
 _PUBLIC = "sum.golang.org"
@@ -63,7 +63,7 @@ def retarget_mirror(mirror: Mirror, ground: Ground) -> None:
 
 def _mirrored(ground: Ground) -> list[Mirrored]:
     mirrored: list[Mirrored] = []
-    for spec in _databases(ground.config):
+    for spec in databases(ground.config):
         proxies = [] if spec.url else ground.upstreams.proxies(ground.config.upstream)
         ways = [Candidate(each, any_error=fall) for each, fall in proxies]
         mirrored.append(Mirrored(spec, [*ways, Candidate(ground.upstreams.at(spec.direct_url), proxy=False)]))
@@ -75,7 +75,7 @@ def _private(ground: Ground) -> Callable[[str], bool]:
     return lambda path: match_prefix_patterns(never, path.lower()) or table.is_private(path)
 
 
-def _databases(config: Config) -> list[Spec]:
+def databases(config: Config) -> list[Spec]:
     """The databases that are configured, without the gate's own log: it proves nothing to itself.
 
     The default is what go on this machine is told, which as a client of this gate may be told its log.

@@ -16,6 +16,7 @@ from modgate.storage.inspect import DiskInspector
 from modgate.sumdb.spec import parse_gosumdb
 from modgate.transport.admin import AdminClient
 from modgate.wiring.aside import log_aside
+from modgate.wiring.bundle import bundles
 from modgate.wiring.gate import open_gate
 from modgate.wiring.stack import build_way
 
@@ -60,6 +61,7 @@ def build_works(gate: Gate, *, status: Callable[[], Awaitable[dict[str, Any]]], 
         monotonic=time.monotonic,
         concurrency=ground.config.prefetch.concurrency,
         serving=serving,
+        bundle=bundles(gate),
         inspector=_inspector(gate),
     )
 

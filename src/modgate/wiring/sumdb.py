@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from modgate.model import BlobStore, Upstream
     from modgate.sumdb.spec import Spec
 
-__all__ = ["LogReader", "SeenHeads", "copy", "log_reader", "make_key"]
+__all__ = ["LogReader", "SeenHeads", "copy", "copy_into", "log_reader", "make_key"]
 
 _AT_ONCE = 16
 _ASK = Context()
@@ -167,29 +167,53 @@ async def copy(
     ways.append(Candidate(_upstream(spec.direct_url, seconds), proxy=False))
     store = await DiskStore.open(folder, clock=time.time)
     try:
-        mirror = _mirror(spec, ways, store, private)
-        try:
-            # The newest head first, so that the lookups stand under one head.
-            await mirror.fetch(_ASK, spec.name, "latest")
-            missing = await _look_up_all(mirror, spec.name, versions, _ASK, progress)
-        finally:
-            await mirror.close()
-        closed = _mirror(spec, [], store, private)
-        try:
-            there = [version for version in versions if str(version) not in missing]
-            failed = await _look_up_all(closed, spec.name, there, Context(fetch=False), lambda _a, _b: None)
-            head = (await closed.fetch(Context(fetch=False), spec.name, "latest")).body
-        finally:
-            await closed.close()
+        return await copy_into(
+            store,
+            spec,
+            ways,
+            versions,
+            private=lambda path: match_prefix_patterns(private, path),
+            progress=progress,
+            where=str(folder),
+        )
     finally:
         await store.close()
         for way in ways:
             await way.upstream.close()
+
+
+async def copy_into(
+    store: BlobStore,
+    spec: Spec,
+    ways: Sequence[Candidate],
+    versions: Sequence[ModuleVersion],
+    *,
+    private: Callable[[str], bool] = lambda _path: False,
+    progress: Callable[[int, int], None] = lambda _done, _count: None,
+    missing: tuple[type[ModgateError], ...] = (Absent, Denied),
+    where: str = "",
+) -> tuple[int, dict[str, ModgateError]]:
+    """Copy what lookups of these versions need into a store, and prove it there with nobody asked.
+
+    Returns and raises as `copy`; `missing` are the errors that keep one version out and end nothing.
+    """
+    mirror = _mirror(spec, ways, store, private)
+    try:
+        # The newest head first, so that the lookups stand under one head.
+        await mirror.fetch(_ASK, spec.name, "latest")
+        lacking = await _look_up_all(mirror, spec.name, versions, _ASK, progress=progress, lacking=missing)
+    finally:
+        await mirror.close()
+    closed = _mirror(spec, [], store, private)
+    try:
+        there = [version for version in versions if str(version) not in lacking]
+        failed = await _look_up_all(closed, spec.name, there, Context(fetch=False))
+        head = (await closed.fetch(Context(fetch=False), spec.name, "latest")).body
+    finally:
+        await closed.close()
     for version, error in failed.items():
-        raise Unavailable(
-            f"{version} cannot be verified from the folder alone: {error.what}", where=str(folder)
-        )
-    return int(head.split(b"\n")[1]), missing
+        raise Unavailable(f"{version} cannot be verified from the folder alone: {error.what}", where=where)
+    return int(head.split(b"\n")[1]), lacking
 
 
 async def _look_up_all(
@@ -197,7 +221,9 @@ async def _look_up_all(
     name: str,
     versions: Sequence[ModuleVersion],
     ctx: Context,
-    progress: Callable[[int, int], None],
+    *,
+    progress: Callable[[int, int], None] = lambda _done, _count: None,
+    lacking: tuple[type[ModgateError], ...] = (Absent, Denied),
 ) -> dict[str, ModgateError]:
     missing: dict[str, ModgateError] = {}
     turns = asyncio.Semaphore(_AT_ONCE)
@@ -209,7 +235,7 @@ async def _look_up_all(
         async with turns:
             try:
                 await mirror.fetch(ctx, name, f"lookup/{what}")
-            except (Absent, Denied) as error:
+            except lacking as error:
                 missing[str(version)] = error
         done += 1
         progress(done, len(versions))
@@ -221,14 +247,16 @@ async def _look_up_all(
     return missing
 
 
-def _mirror(spec: Spec, ways: Sequence[Candidate], store: BlobStore, private: str) -> Mirror:
+def _mirror(
+    spec: Spec, ways: Sequence[Candidate], store: BlobStore, private: Callable[[str], bool]
+) -> Mirror:
     ledger = MemoryLedger(clock=time.time)
     return Mirror(
         [Mirrored(spec, ways)],
         store,
         ledger,
         time.time,
-        private=lambda path: match_prefix_patterns(private, path),
+        private=private,
     )
 
 
