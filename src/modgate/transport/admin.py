@@ -110,7 +110,7 @@ class AdminClient:
                 raise Unauthenticated(what, where=self.name)
             case 403:
                 raise Denied(what, where=self.name)
-            case 404 if not text or "operation" not in text:
+            case 404 | 405 if not text.startswith("no operation "):
                 raise Invalid(
                     "this server takes no operations over the network",
                     where=self.name,
