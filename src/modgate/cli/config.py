@@ -62,7 +62,7 @@ def show(
 
 @app.command(context_settings=_STRICT, help=text("config.help.check"))
 def check(
-    file: Annotated[str | None, typer.Argument(metavar="[FILE]", help=text("config.help.check_file"))] = None,
+    file: Annotated[str | None, typer.Argument(metavar="FILE", help=text("config.help.check_file"))] = None,
     *,
     config: ConfigFile = None,
     settings: Settings = None,
@@ -141,7 +141,7 @@ def schema(lang: Lang = None) -> None:  # noqa: ARG001  as every command
 
 @app.command(context_settings=_STRICT, help=text("config.help.init"))
 def init(
-    file: Annotated[str | None, typer.Argument(metavar="[FILE]", help=text("config.help.init_file"))] = None,
+    file: Annotated[str | None, typer.Argument(metavar="FILE", help=text("config.help.init_file"))] = None,
     *,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=text("config.help.init_set"))
