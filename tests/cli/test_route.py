@@ -37,12 +37,19 @@ enabled = true
 token_env = "PUBLISH"
 """
 
+PARTICULARS = {
+    "ca": "/etc/corp.pem",
+    "proxy": "http://me:hunter2@proxy.example:3128",
+    "secret_env": "GOPROXY_TOKEN",
+    "head_timeout": "5s",
+}
 
-def _run(folder: Path, *args: str, lang: str = "en") -> subprocess.CompletedProcess[str]:
+
+def _run(folder: Path, *args: str, lang: str = "en", **variables: str) -> subprocess.CompletedProcess[str]:
     (folder / "modgate.toml").write_text(CONFIG, encoding="utf-8")
     command = [sys.executable, "-m", "modgate", "--lang", lang, "route", "explain", *args]
     command += ["--config", str(folder / "modgate.toml")]
-    environ = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "COLUMNS": "80", "PYTHONUTF8": "1"}
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "COLUMNS": "80", "PYTHONUTF8": "1", **variables}
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -51,6 +58,20 @@ def _told(folder: Path, module: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     return told
+
+
+def test_what_is_particular_to_an_upstream_is_named(tmp_path: Path) -> None:
+    variables = {"MODGATE_UPSTREAMS": json.dumps([{"url": "https://goproxy.example", **PARTICULARS}])}
+    for lang, words in (
+        ("en", "with ca, proxy, secret_env, head_timeout (upstreams, table 1)"),
+        ("zh", "使用 ca, proxy, secret_env, head_timeout（upstreams 第 1 个表）"),
+    ):
+        done = _run(tmp_path, "github.com/pkg/errors", "--json", lang=lang, **variables)
+        told = json.loads(done.stdout)["asked"]
+        assert told[1].startswith("https://***@goproxy.example/github.com/pkg/errors/@v/…")
+        assert told[1].endswith(words)
+        assert told[2] == "https://proxy.golang.org/github.com/pkg/errors/@v/…"
+        assert "hunter2" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

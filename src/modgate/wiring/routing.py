@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from modgate.config import publish_patterns, redact, route_table
+from modgate.config import publish_patterns, redact, route_table, table_for
 from modgate.errors import Absent
 from modgate.gomod.module import escape_path
 from modgate.gomod.patterns import match_prefix_patterns
@@ -103,15 +103,23 @@ def _asked(config: Config, path: ModulePath, source: str) -> tuple[list[Message]
     address = ""
     for entry in [] if source == DIRECT else parse_proxy_list(source):
         if entry.kind is EntryKind.PROXY:
-            told.append(
-                Message("route.asked.proxy", {"url": f"{redact(entry.url)}/{escape_path(path)}/@v/…"})
-            )
+            told.append(_proxy(config, path, entry.url))
         elif entry.kind is EntryKind.DIRECT and config.vcs.enabled:
             source = DIRECT
     if source == DIRECT:
         message, address = _repository(config, path)
         told.append(message)
     return told, address
+
+
+def _proxy(config: Config, path: ModulePath, address: str) -> Message:
+    """A proxy of a chain, and what is particular to it: the names of the keys, never what they hold."""
+    url = f"{redact(address)}/{escape_path(path)}/@v/…"
+    index = table_for(config.upstreams, address)
+    keys = "" if index is None else ", ".join(config.upstreams[index].named)
+    if index is None or not keys:
+        return Message("route.asked.proxy", {"url": url})
+    return Message("route.asked.table", {"url": url, "keys": keys, "number": index + 1})
 
 
 def _repository(config: Config, path: ModulePath) -> tuple[Message, str]:
