@@ -30,7 +30,7 @@ from modgate.server.spans import answered, begin_request, cut, refused
 from modgate.server.sumdb import SumDB
 from modgate.server.transmit import CutError, DisconnectedError, transmit
 from modgate.telemetry import METRICS_TYPE, Metrics, RequestResult, new_request_id
-from modgate.telemetry.tracing import entered
+from modgate.telemetry.tracing import current, entered
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -170,6 +170,7 @@ class App:
                 outcome = self._failed(exchange, error, outcome.kind)
                 sent = await self._transmit(exchange, outcome.response, receive, send)
         except DisconnectedError:
+            current().event("client went away")
             self._log.info("client went away", **self._facts(exchange, outcome))
         except CutError as error:
             self.metrics.cut()
@@ -341,7 +342,8 @@ class App:
     def _count(self, exchange: Exchange, outcome: _Outcome, sent: int, seconds: float) -> None:
         status = outcome.response.status
         self.metrics.request(outcome.kind, outcome.result, status, size=sent, seconds=seconds)
-        answered(status, outcome.result, outcome.response.headers, size=sent, seconds=seconds)
+        headers = outcome.response.headers
+        answered(current(), status, outcome.result, headers, size=sent, seconds=seconds)
         wanted = self.settings.access_log
         if wanted == "none" or outcome.kind in {"health", "metrics", "page"}:
             return

@@ -23,7 +23,9 @@ from uvicorn import Config, Server
 
 from modgate.server.binding import BACKLOG, bind_tcp, bind_unix, remove_unix, tls_context
 from modgate.server.notify import notify_ready, notify_stopping
+from modgate.server.traced import TracedProtocol
 from modgate.server.wire import GateProtocol, Limits, Shared
+from modgate.telemetry import tracing
 
 if TYPE_CHECKING:
     import socket
@@ -161,7 +163,7 @@ class Listener:
         assert self._socket is not None
         config = Config(
             self._app,
-            http=partial(GateProtocol, shared=self._shared),  # type: ignore[arg-type]
+            http=self._protocol(),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             loop="none",
@@ -190,6 +192,13 @@ class Listener:
             self._socket.close()
             remove_unix(self.listen.address)
             self._app.memo.clear()
+
+    def _protocol(self) -> Callable[..., GateProtocol]:
+        """What makes connections. That hits have spans costs nothing where there are none."""
+        if not tracing.on():
+            return partial(GateProtocol, shared=self._shared)
+        trusted = lambda: self._app.settings.trusted_proxies  # noqa: E731  they may be renewed
+        return partial(TracedProtocol, shared=self._shared, trusted=trusted, mount=self.listen.mount)
 
     def _give_context(self, _config: Config, _default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
         assert self._context is not None

@@ -84,9 +84,10 @@ def _route(raw_path: str, mount: str, about: dict[str, Value | None]) -> str:
     return mount + prefix + _ROUTES[request.kind]
 
 
-def answered(status: int, result: RequestResult, headers: Headers, *, size: int, seconds: float) -> None:
-    """The answer is out: say in the current span how it ended."""
-    span = tracing.current()
+def answered(
+    span: Span, status: int, result: RequestResult, headers: Headers, *, size: int, seconds: float
+) -> None:
+    """The answer is out: say in its span how it ended."""
     if not span.recording:
         return
     verified = next((value for name, value in headers if name == b"modgate-verified"), b"none")

@@ -18,6 +18,7 @@ from urllib.parse import quote
 import yarl
 
 from modgate.errors import Absent, Denied, ModgateError, Unavailable
+from modgate.telemetry import tracing
 from modgate.transport.addresses import InternalAddressError
 from modgate.transport.authorization import authorization
 from modgate.transport.breaker import Breaker
@@ -27,6 +28,7 @@ from modgate.transport.guarded import GuardedResolver, admitted_url, internal_wi
 from modgate.transport.redirects import RefusedRedirectError, following, trusted
 from modgate.transport.sessions import Guard, Sessions
 from modgate.transport.settings import TransportSettings
+from modgate.transport.spans import INSTANCE, Call
 from modgate.transport.stream import HTTPStream, give_back
 from modgate.transport.verdict import FOREIGN, clean_text, status_error, transport_error
 from modgate.transport.way import Way
@@ -116,6 +118,7 @@ class HTTPUpstream:
             pause=self.settings.breaker_pause,
         )
         self._instance = instance
+        self._is_gate = False
         self._proxies: dict[yarl.URL, yarl.URL | None] = {}
         resolver = None if reach is None else GuardedResolver(reach, resolve)
         own = None if particulars is None else particulars.tls
@@ -204,6 +207,7 @@ class HTTPUpstream:
                 if tries > self.settings.retries or not patient or self.breaker.open:
                     raise
                 pause = self.settings.backoff * 2 ** (tries - 1)
+                tracing.current().event("retry", {"modgate.attempt": tries, "modgate.error.kind": error.kind})
                 await asyncio.sleep(max(error.retry_after or 0.0, random.uniform(0.0, pause)))  # noqa: S311  jitter
             else:
                 self.breaker.success()
@@ -220,19 +224,26 @@ class HTTPUpstream:
         where = self._where(path)
         began = self.monotonic()
         for _hop in range(self.settings.redirects + 1):
-            response = await self._answered(ctx, method, url, where)
-            try:
-                if response.status not in _REDIRECTS:
-                    self.observe(self.name, "head", self.monotonic() - began)
-                    return await self._accept(response, where)
-                url = following(url, response.headers.get("Location", ""), self._trusted)
-            except RefusedRedirectError as error:
-                response.close()
-                raise self._bad_redirect(where, str(error)) from error
-            except BaseException:
-                response.close()
-                raise
-            give_back(response)
+            home = url.origin() == self._base.origin()
+            with Call(method, url, home=home) as call:
+                response = await self._answered(ctx, method, url, where)
+                try:
+                    call.answered(response.status)
+                    if home:
+                        self._is_gate = self._reach is None and INSTANCE in response.headers
+                    if response.status not in _REDIRECTS:
+                        self.observe(self.name, "head", self.monotonic() - began)
+                        stream = await self._accept(response, where)
+                        stream.span = call.keep()
+                        return stream
+                    url = following(url, response.headers.get("Location", ""), self._trusted)
+                except RefusedRedirectError as error:
+                    response.close()
+                    raise self._bad_redirect(where, str(error)) from error
+                except BaseException:
+                    response.close()
+                    raise
+                give_back(response)
         raise self._bad_redirect(where, f"stopped after {self.settings.redirects} redirects")
 
     async def _answered(self, ctx: Context, method: str, url: yarl.URL, where: str) -> aiohttp.ClientResponse:
@@ -267,6 +278,8 @@ class HTTPUpstream:
             told = self._netrc.authorization(url.host or "")
         if told is not None:
             headers["Authorization"] = told
+        if home and self._is_gate:
+            headers |= tracing.carried(tracing.current())
         proxy = self._proxy(url)
         guard = self._guard(url, proxied=proxy is not None)
         return await self._sessions.get(guard, home=home).request(

@@ -6,6 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from modgate.errors import Unavailable
+from modgate.telemetry import tracing
+from modgate.transport.spans import end
 from modgate.transport.verdict import FOREIGN, transport_error
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def give_back(response: aiohttp.ClientResponse) -> None:
 class HTTPStream:
     """The head of a 200 answer and its body (`model.UpstreamStream`).
 
-    `broken` is told why a body did not arrive whole.
+    `broken` is told why a body did not arrive whole. `span` ends with the body.
     """
 
     def __init__(self, response: aiohttp.ClientResponse, upstream: HTTPUpstream, where: str) -> None:
@@ -41,6 +43,7 @@ class HTTPStream:
         self._upstream = upstream
         self._where = where
         self.broken: Callable[[Unavailable], None] = _nobody
+        self.span: tracing.Span = tracing.NO_SPAN
 
     @property
     def size(self) -> int | None:
@@ -60,8 +63,10 @@ class HTTPStream:
                 yield chunk
         except Unavailable as error:
             self.broken(error)
+            end(self.span, error)
             raise
         self._upstream.observe(self._upstream.name, "body", self._upstream.monotonic() - began)
+        self.span.end()
 
     async def _pieces(self, began: float) -> AsyncIterator[bytes]:
         settings = self._upstream.settings
@@ -100,3 +105,4 @@ class HTTPStream:
     async def aclose(self) -> None:
         """Give the connection back, or close it where the body is unread."""
         give_back(self._response)
+        self.span.end()

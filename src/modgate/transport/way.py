@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from modgate.transport.spans import watch_connecting
+
 if TYPE_CHECKING:
     from types import SimpleNamespace
 
@@ -37,4 +39,5 @@ def watch_queue() -> aiohttp.TraceConfig:
 
     config.on_connection_queued_start.append(begins)
     config.on_connection_queued_end.append(ends)
+    watch_connecting(config)
     return config
