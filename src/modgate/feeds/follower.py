@@ -125,6 +125,7 @@ class Follower:
         self._cursor = 0
         self._anchor = 0
         self._reached = self._now() - round(settings.reach * SECOND)
+        self._behind = False
         self._failures = 0
         self._unsaved = False
         self._entries = 0
@@ -234,7 +235,10 @@ class Follower:
 
     async def _read(self) -> bool:
         """Read until there is nothing more; whether there may be more after all. Raises ModgateError."""
-        since = max(0, self._cursor - round(self._settings.overlap * SECOND))
+        since = self._cursor
+        if not self._behind:
+            since -= round(self._settings.overlap * SECOND)
+        self._behind = False
         anchored = self._anchor
         newest = 0
         for _ in range(self._settings.pages):
@@ -265,6 +269,7 @@ class Follower:
             # A whole page of one moment: the next one can only be behind it.
             since = end + (end == since)
             self._reached = max(self._reached, min(self._cursor, asked))
+        self._behind = True
         return True
 
     async def _page(self, since: int, now: int) -> Page:
@@ -283,24 +288,21 @@ class Follower:
     async def _take(self, page: Page, now: int) -> bool:
         """Have what is kept refreshed; False where no more can wait, and the page must be read again."""
         announced: dict[ModulePath, list[Entry]] = {}
-        fresh = 0
         for entry in page.entries:
-            if entry.mark not in self._known:
-                fresh += 1
+            if entry.mark in self._known:
+                self._known.move_to_end(entry.mark)
+            else:
                 announced.setdefault(entry.version.path, []).append(entry)
         for path, entries in announced.items():
-            if self._private(path) or not await self._kept(path):
-                continue
-            since = min(min(entry.at or now, now) for entry in entries)
-            if not self._refresher.add(path, [entry.version.version for entry in entries], since):
-                return False
-        for entry in page.entries:
-            self._known[entry.mark] = None
-            self._known.move_to_end(entry.mark)
+            if not self._private(path) and await self._kept(path):
+                since = min(min(entry.at or now, now) for entry in entries)
+                if not self._refresher.add(path, [entry.version.version for entry in entries], since):
+                    return False
+            self._known.update((entry.mark, None) for entry in entries)
+            self._entries += len(entries)
+            self._metrics.index_entries(len(entries))
         while len(self._known) > _KNOWN:
             self._known.popitem(last=False)
-        self._entries += fresh
-        self._metrics.index_entries(fresh)
         return True
 
     async def _kept(self, path: ModulePath) -> bool:
