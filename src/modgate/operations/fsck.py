@@ -289,7 +289,7 @@ def _misplaced(place: Place) -> Fault:
         return Fault("layout", place.name, "name-link")
     if place.form is Form.SPECIAL:
         return Fault("layout", place.name, "name-special")
-    return Fault("layout", place.name, why_misplaced(place.name))
+    return Fault("layout", place.name, why_misplaced(place.name, folder=place.form is Form.FOLDER))
 
 
 def _item(kind: str, fault: Fault, done: Done | None = None) -> Item:

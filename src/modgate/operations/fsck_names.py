@@ -166,14 +166,12 @@ def _may_lead_to_module(escaped: str) -> bool:
     return _may_be_module(f"{escaped}/x.v1" if escaped.split("/", 1)[0] == "gopkg.in" else f"{escaped}/x")
 
 
-def why_misplaced(name: str) -> str:
+def why_misplaced(name: str, *, folder: bool) -> str:
     """The reason for a file or folder that has no place: `name-case`, `name-version` or `name-foreign`."""
-    if _CAPITAL.search(name) and read_name(_CAPITAL.sub(lambda found: "!" + found[0].lower(), name)):
-        return "name-case"
-    folder, _, last = name.rpartition("/")
-    endings = (".info", ".mod", ".zip", ".ziphash")
-    if folder.endswith("/@v") and last.endswith(endings) and _may_be_module(folder.removesuffix("/@v")):
+    above, _, last = name.rpartition("/")
+    is_named = last.endswith((".info", ".mod", ".zip", ".ziphash")) and above.endswith("/@v")
+    if is_named and not _CAPITAL.search(name):
         return "name-version"
-    if _CAPITAL.search(folder or name) or (folder and "/@v" not in folder and "." not in last):
-        return "name-case" if _CAPITAL.search(name) else "name-foreign"
-    return "name-foreign"
+    lowered = _CAPITAL.sub(lambda found: "!" + found[0].lower(), name)
+    meant = _may_lead_to_module(lowered) if folder else is_named or read_name(lowered) is not None
+    return "name-case" if meant and lowered != name else "name-foreign"
