@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from uvicorn import Config, Server
 
+from modgate.errors import Unavailable
 from modgate.server.binding import BACKLOG, bind_tcp, bind_unix, remove_unix, tls_context
 from modgate.server.notify import notify_ready, notify_stopping
 from modgate.server.traced import TracedProtocol
@@ -148,13 +149,17 @@ class Listener:
         The address, the mount, and whether it is TLS at all stay as they are.
         """
         async with self._renewing:
+            if context is not None and self._server is not None:
+                try:
+                    await self._server.renew(context)
+                except OSError as error:
+                    raise Unavailable(
+                        f"cannot accept with the new certificate: {error.strerror or error}", where=self.url
+                    ) from error
+                self._context = context
             self.listen = replace(self.listen, tls=listen.tls, limits=listen.limits, grace=listen.grace)
             self._shared.limits = listen.limits
             self._shared.shortcuts = shortcuts
-            if context is not None:
-                self._context = context
-                if self._server is not None:
-                    await self._server.renew(context)
 
     async def serve(self) -> None:
         """Serve until stopped by SIGTERM, SIGINT or `stop`, then finish what is on its way."""
@@ -265,9 +270,13 @@ class _GateServer(Server):
         """Accept with another context: first there are two acceptors of one queue, then the new one."""
         if not self.started or self.should_exit:
             return
-        old = self.servers
+        old, before = self.servers, self.config.ssl
         self.config.ssl = context
-        await self.startup(sockets=[self._door.dup()])
+        try:
+            await self.startup(sockets=[self._door.dup()])
+        except BaseException:
+            self.servers, self.config.ssl = old, before
+            raise
         for server in old:
             server.close()
 

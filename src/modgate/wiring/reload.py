@@ -166,9 +166,11 @@ class Reloader:
             try:
                 await self._steps(why)
             except ModgateError as error:
-                self._error = "; ".join(error.lines())
-                for line in error.lines():
-                    _log.error(f"configuration not loaded, the old one stays: {line}", why=why)
+                self._failed(error.lines(), why)
+                return False
+            except Exception as error:  # noqa: BLE001  a defect must not end what serves
+                _log.error("internal error", exc_info=error)
+                self._failed([f"an unexpected error ({type(error).__name__}); the log has more"], why)
                 return False
             self._error = ""
             return True
@@ -185,6 +187,11 @@ class Reloader:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _failed(self, lines: Sequence[str], why: str) -> None:
+        self._error = "; ".join(lines)
+        for line in lines:
+            _log.error(f"configuration not loaded, the old one stays: {line}", why=why)
+
     async def _steps(self, why: str) -> None:
         old = self._gate.ground.config
         loaded = await asyncio.to_thread(self._load)  # 1
@@ -198,13 +205,13 @@ class Reloader:
         inner = await self._gate.prepare(config)
         try:
             app = self._app(inner)
-        except ModgateError:
+            await self._listener.renew(listen, context, shortcuts=app.settings.access_log != "all")
+        except BaseException:
             await inner.closing.aclose()
             raise
         before = self._gate.adopt(inner)  # 4
         self._loaded_now(config)
         self._start(self._retire(app, before, config.limits.grace))
-        await self._listener.renew(listen, context, shortcuts=app.settings.access_log != "all")
         self._loaded = loaded
         self._since = time.time()
         self._count += 1
