@@ -7,7 +7,6 @@ or a file, never from the command line, which every user of the machine may read
 
 from __future__ import annotations
 
-import asyncio
 import os
 from contextlib import aclosing, contextmanager
 from pathlib import Path
@@ -53,6 +52,8 @@ def run_operation(
     each result is given to `item`. Raises ModgateError, of the class that the operation failed with.
     """
     token = admin_token(token_file) if server else ""
+
+    import asyncio  # noqa: PLC0415  not needed for --help
 
     async def run() -> Summary:
         from modgate.wiring.operations import operate  # noqa: PLC0415  it stays off --help
