@@ -97,6 +97,9 @@ def test_a_table_says_everything_of_one_upstream(tmp_path: Path) -> None:
         ({"url": "https://h", "proxy": "https://proxy"}, "an http proxy is http://host:port"),
         ({"url": "https://h", "proxy": "socks5://me:hunter2@proxy"}, "an http proxy is http://host:port"),
         ({"url": "https://h", "proxy": "me:hunter2@proxy:3128"}, "an http proxy is http://host:port"),
+        ({"url": "https://me:hun/hunter2@host"}, "names no port that could be"),
+        ({"url": "me:hunter2@host"}, "is no https:// or http:// address"),
+        ({"url": "https://h", "proxy": "http://me:hun/hunter2@proxy"}, "an http proxy is http://host:port"),
         ({"url": "https://h", "proxy": "http://proxy:x"}, "an http proxy is http://host:port"),
         ({"url": "https://h", "proxy": "http://proxy/path"}, "an http proxy is http://host:port"),
         ({"url": "https://h", "concurrency": 0}, "greater than or equal to 1"),
@@ -189,14 +192,12 @@ def test_a_table_that_counts_for_nothing_is_told(tmp_path: Path) -> None:
         {"url": "https://typo.corp"},
     )
     told = [line for line in warnings(_config(tmp_path, text)) if line.startswith("upstreams")]
-    nothing = (
-        "is the beginning of no upstream, route, checksum database or index that is configured, or another "
-        "table says more about each"
-    )
+    nothing = "counts for nothing: no upstream, route, checksum database or index begins with"
+    more = "or another table says more about each that does"
     assert told == [
         "upstreams, table 1: its secret is never sent, since https://***@chain.corp/go names a user itself",
-        f"upstreams, table 2: https://nexus.corp {nothing}",
-        f"upstreams, table 6: https://typo.corp {nothing}",
+        f"upstreams, table 2, {nothing} https://nexus.corp, {more}",
+        f"upstreams, table 6, {nothing} https://typo.corp, {more}",
     ]
 
 

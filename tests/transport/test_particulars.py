@@ -316,6 +316,7 @@ async def test_a_proxy_of_its_own_carries_tls_and_the_certificate(
         assert proxy.targets() == [f"localhost:{server.port}"]
         assert "authorization" not in proxy.seen[0].headers
         assert subject(server.seen[0]) == "gate"
+        assert "pr0xyPassword" not in repr(own)
         wrong = replace(own, proxy=yarl.URL(proxy.url.replace("://", "://me:wrongPassword@")))
         error = await failure(make(base_of(server), particulars=wrong))
         assert "the HTTP proxy on the way refused" in error.what

@@ -324,7 +324,8 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> list[str]:
         message = item["msg"].removeprefix("Value error, ")
         origin = origins.get(name) or _origin_within(name, origins)
         value = item["input"]
-        told = name in {"upstream", "sumdb"}  # their messages show the faulty entry, safely
+        # Their messages show the faulty entry, safely.
+        told = name in {"upstream", "sumdb"} or (name == "upstreams" and parts[-1] in {"url", "proxy"})
         shown = f" (got {redact(repr(value))})" if isinstance(value, str | int | float) and not told else ""
         where = f"{origin}: " if origin else ""
         said = message[0].lower() + message[1:] if message[:2].istitle() else message

@@ -33,9 +33,9 @@ _DIRECT = "direct"
 def _check_url(value: object) -> str:
     """An http or https address of an upstream. Raises ValueError."""
     if not isinstance(value, str) or not re.match(r"https?://[^/\s?#]", value, re.IGNORECASE):
-        raise ValueError(f"{redact(str(value))!r} is no https:// or http:// address")
+        raise ValueError(f"{_harmless(value)!r} is no https:// or http:// address")
     if re.search(r"[\s\x00-\x1f]", value):
-        raise ValueError(f"{redact(value)!r} holds white space")
+        raise ValueError(f"{_harmless(value)!r} holds white space")
     parts = urlsplit(value)
     if "@" in parts.netloc:
         raise ValueError(
@@ -43,14 +43,19 @@ def _check_url(value: object) -> str:
             "without a secret and the name in the chain"
         )
     if parts.query or parts.fragment or "?" in value or "#" in value:
-        raise ValueError(f"{redact(value)!r} has a query or a fragment, and an upstream has none")
+        raise ValueError(f"{_harmless(value)!r} has a query or a fragment, and an upstream has none")
     try:
         place = place_of(value)
     except ValueError:
-        raise ValueError(f"{redact(value)!r} names no port that could be") from None
+        raise ValueError(f"{_harmless(value)!r} names no port that could be") from None
     if not place.host or not place.covers(place):
-        raise ValueError(f"{redact(value)!r} is no address of an upstream")
+        raise ValueError(f"{_harmless(value)!r} is no address of an upstream")
     return value
+
+
+def _harmless(value: object) -> str:
+    """What is not yet known to be a URL, without anything that may be a password."""
+    return re.sub(r".*@", "***@", str(value), flags=re.DOTALL)
 
 
 def _check_proxy(value: object) -> object:
@@ -227,8 +232,8 @@ def upstream_warnings(config: Config) -> list[str]:
         urls = counts.get(index, [])
         if not urls:
             texts.append(
-                f"upstreams, table {index + 1}: {table.url} is the beginning of no upstream, route, checksum "
-                "database or index that is configured, or another table says more about each"
+                f"upstreams, table {index + 1}, counts for nothing: no upstream, route, checksum database or "
+                f"index begins with {table.url}, or another table says more about each that does"
             )
         elif table.has_secret and all("@" in urlsplit(url).netloc for url in urls):
             texts.append(

@@ -6,7 +6,7 @@ under its prefix. Where a redirect leads elsewhere, nothing of this goes along.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modgate.errors import Unavailable
@@ -41,7 +41,7 @@ class Particulars:
     label: str
     place: Place
     tls: ssl.SSLContext | None = None
-    proxy: yarl.URL | None = None
+    proxy: yarl.URL | None = field(default=None, repr=False)
     direct: bool = False
     username: str = ""
     secret: SecretSource | None = None
