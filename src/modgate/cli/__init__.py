@@ -45,6 +45,7 @@ COMMANDS = {
     "warm": ("modgate.cli.warm", "Fill the cache ahead from go.mod, go.sum or go.work"),
     "import": ("modgate.cli.imports", "Take in a module cache, an Athens or goproxy folder"),
     "service": ("modgate.cli.service", "Run the gate as a service of systemd or launchd"),
+    "completion": ("modgate.cli.completion", "Complete commands with the TAB key"),
     "config": ("modgate.cli.config", "Show, check or begin the configuration"),
     "route": ("modgate.cli.route", "Show where a module would come from, and why"),
     "vcs": ("modgate.cli.vcs", "Take a module straight from its repository"),
