@@ -44,6 +44,7 @@ COMMANDS = {
     "status": ("modgate.cli.status", "Show how a running server is"),
     "warm": ("modgate.cli.warm", "Fill the cache ahead from go.mod, go.sum or go.work"),
     "import": ("modgate.cli.imports", "Take in a module cache, an Athens or goproxy folder"),
+    "export": ("modgate.cli.exports", "Write modules of the store for another site"),
     "service": ("modgate.cli.service", "Run the gate as a service of systemd or launchd"),
     "completion": ("modgate.cli.completion", "Complete commands with the TAB key"),
     "config": ("modgate.cli.config", "Show, check or begin the configuration"),
