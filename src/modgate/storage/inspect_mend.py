@@ -55,14 +55,16 @@ class Mender:
         path = self._tree.path(name)
         if not os.path.lexists(path):
             return False
-        folder = self._tree._quarantine(name, reason, self._clock())
+        # Names on a disk need not be text, and the note beside it is.
+        shown = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        folder = self._tree._quarantine(shown, reason, self._clock())
         with self._tree._lock(name):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                os.rename(self._tree._sidecar_path(name), f"{folder}/sidecar")
             try:
                 os.rename(path, f"{folder}/{os.path.basename(name)}")
             except FileNotFoundError:
                 return False
-            with suppress(FileNotFoundError, NotADirectoryError):
-                os.rename(self._tree._sidecar_path(name), f"{folder}/sidecar")
         return True
 
     def write_ziphash(self, key: str, stamp: Stamp | None, h1: str) -> bool:

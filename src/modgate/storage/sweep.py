@@ -1,8 +1,8 @@
 """What a crash left in `.modgate/tmp`: finished if the object stands, else undone.
 
 Each sidecar in `tmp` names a key whose object was on its way in or out (the steps are those of
-`tree`). If the object it describes stands, the sidecar goes to its place; if not, so must what was
-put beside it. Then everything in `tmp` is deleted.
+`tree` and `leaving`). If the object it describes stands, the sidecar goes to its place; if not, so must what
+was put beside it. Then everything in `tmp` is deleted.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ def _settle(root: Path, path: Path, sidecar: Sidecar) -> None:
         if key.endswith(".zip"):
             target.with_name(target.name + "hash").unlink(missing_ok=True)
         return
-    if (found.st_mtime_ns, found.st_size) == (sidecar.mtime_ns, sidecar.meta.size):
-        place = root / OWN_FOLDER / "meta" / key
+    place = root / OWN_FOLDER / "meta" / key
+    # An object whose sidecar is nowhere else was about to be taken away. One that was to be set aside because
+    # it is damaged must not lose what proves the damage.
+    leaving = not sidecar.mutable and not place.exists()
+    if leaving or (found.st_mtime_ns, found.st_size) == (sidecar.mtime_ns, sidecar.meta.size):
         place.parent.mkdir(parents=True, exist_ok=True)
         path.replace(place)
