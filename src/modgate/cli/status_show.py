@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -185,17 +186,22 @@ def _upstream(each: Facts, say: Catalogue) -> Iterable[RenderableType]:
     parts.append(say("status.upstream.connections", count=each["connections"]))
     if each.get("errors"):
         parts.append(say("status.upstream.errors", count=f"{each['errors']:,}"))
-    yield Text("  " + _SEPARATOR.join(parts), style="dim" if state == "closed" else "")
+    yield _below(_SEPARATOR.join(parts), "dim" if state == "closed" else "")
     if state == "open":
         wait = span_text(each["retry_in_seconds"], say)
         text = say("status.upstream.open", time=wait, count=each["failures_in_a_row"])
-        yield Text(f"  {text}", style=style)
+        yield _below(text, style)
     elif state == "trial":
-        yield Text(f"  {say('status.upstream.trial', count=each['failures_in_a_row'])}", style=style)
+        yield _below(say("status.upstream.trial", count=each["failures_in_a_row"]), style)
     if each.get("last_error") and each.get("last_error_seconds_ago") is not None:
         ago = span_text(each["last_error_seconds_ago"], say)
         text = say("status.upstream.last", error=each["last_error"], time=ago)
-        yield Text(f"  {text}", style="dim" if state == "closed" else style)
+        yield _below(text, "dim" if state == "closed" else style)
+
+
+def _below(text: str, style: str) -> RenderableType:
+    """A line that belongs to the one above it."""
+    return Padding(Text(text, style=style), (0, 0, 0, 2))
 
 
 def _store(store: Facts, say: Catalogue) -> Iterable[RenderableType]:
@@ -280,7 +286,7 @@ def _alerts(alerts: Facts, say: Catalogue) -> Iterable[RenderableType]:
     for alert in alerts["newest"][:_SHOWN_ALERTS]:
         yield Text(f"{_clock(alert['at'])} {alert['kind']}: {alert['subject']}", style="red")
         if alert["text"] and alert["subject"] not in alert["text"]:
-            yield Text(f"  {alert['text']}")
+            yield _below(alert["text"], "")
 
 
 def resting(store: Facts, say: Catalogue) -> RenderableType:
