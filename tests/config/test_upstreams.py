@@ -201,11 +201,19 @@ def test_a_table_that_counts_for_nothing_is_told(tmp_path: Path) -> None:
     ]
 
 
+def test_a_secret_that_one_of_two_addresses_takes_is_no_news(tmp_path: Path) -> None:
+    text = 'upstream = "https://me:pass@chain.corp/a,https://chain.corp/b"\n'
+    config = _config(tmp_path, text + _tables({"url": "https://chain.corp", "secret_env": "T"}))
+    assert not [line for line in warnings(config) if line.startswith("upstreams")]
+
+
 def test_every_file_that_a_configuration_names_is_watched(tmp_path: Path) -> None:
     text = """
 [tls]
 cert = "server.pem"
 key = "server.key"
+[vcs]
+cache = "mirrors"
 [publish]
 token_file = "publishers"
 [[credentials]]
