@@ -190,8 +190,8 @@ class FullStore(MemoryStore):
 
     full = True
 
-    async def create(self, key: str) -> MemoryWriter:
-        return _FullWriter(self, key) if self.full else await super().create(key)
+    async def create(self, key: str, *, size: int | None = None) -> MemoryWriter:
+        return _FullWriter(self, key) if self.full else await super().create(key, size=size)
 
     async def put(self, key: str, data: bytes, meta: BlobMeta) -> MemoryBlob:
         if self.full:

@@ -1,7 +1,7 @@
 """What the layers above share: who asks, what an answer is, and the promises of every I/O protocol."""
 
 from modgate.model.answer import Answer, Facts, RunOverBody, Verification
-from modgate.model.blob import Blob, BlobMeta, BlobStore, BlobWriter, StoredObject
+from modgate.model.blob import Blob, BlobMeta, BlobStore, BlobWriter, NoRoom, StoredObject, StoreUsage
 from modgate.model.checksums import ChecksumDatabase, ChecksumMirror, MirrorAnswer, Sums
 from modgate.model.context import Context
 from modgate.model.ledger import Alert, Lease, Ledger, Pin, TreeHead, VerificationRecord
@@ -23,8 +23,10 @@ __all__ = [
     "Ledger",
     "MirrorAnswer",
     "ModuleSource",
+    "NoRoom",
     "Pin",
     "RunOverBody",
+    "StoreUsage",
     "StoredObject",
     "Sums",
     "TreeHead",

@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from modgate.errors import Unavailable
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
     from pathlib import Path
 
-__all__ = ["Blob", "BlobMeta", "BlobStore", "BlobWriter", "StoredObject"]
+__all__ = ["Blob", "BlobMeta", "BlobStore", "BlobWriter", "NoRoom", "StoreUsage", "StoredObject"]
 
 T = TypeVar("T")
 
@@ -43,6 +45,41 @@ class BlobMeta(msgspec.Struct, frozen=True, kw_only=True):
     stored_at: float
     verified: str = "none"
     h1: str = ""
+
+
+class NoRoom(Unavailable):
+    """The limit set for a store leaves no room, and nothing there may make way.
+
+    Its disk is sound: what was verified and cannot be kept may still be passed on.
+    """
+
+    def __init__(self, what: str, *, where: str = "") -> None:
+        super().__init__(
+            what,
+            where=where,
+            next_step="Raise cache.limit, or unpin or remove something (modgate store).",
+            kind="storage-full",
+        )
+
+
+class StoreUsage(NamedTuple):
+    """How full a store is, in bytes as its disk gives them.
+
+    Attributes:
+        limit: The most that it may hold; 0 where there is no limit.
+        used: What it holds; None where nobody counts (no limit), or not yet.
+        in_flight: What is being written beside that.
+        objects: How many objects it holds; None as with `used`.
+        evictions: Objects that had to go since the start.
+        evicted: Their bytes.
+    """
+
+    limit: int = 0
+    used: int | None = None
+    in_flight: int = 0
+    objects: int | None = None
+    evictions: int = 0
+    evicted: int = 0
 
 
 class StoredObject(NamedTuple):
@@ -118,7 +155,7 @@ class BlobWriter(Protocol):
     async def commit(self, meta: BlobMeta) -> Blob:
         """Make it durable under its key. The first writer wins: an object that is already there is
         kept and returned. Raises Unavailable, or Tampered where the meta names another size than was
-        written; nothing is stored then.
+        written; nothing is stored then. After Unavailable the bytes can be read along until `aclose`.
         """
 
     async def abort(self) -> None:
@@ -138,8 +175,11 @@ class BlobStore(Protocol):
     async def get(self, key: str) -> Blob | None:
         """The object, or None where it is proved absent. Raises Unavailable, Invalid."""
 
-    async def create(self, key: str) -> BlobWriter:
-        """Begin a new immutable object. Raises Unavailable, Invalid."""
+    def usage(self) -> StoreUsage:
+        """How full it is; costs nothing."""
+
+    async def create(self, key: str, *, size: int | None = None) -> BlobWriter:
+        """Begin a new immutable object, of `size` bytes where that is known. Raises Unavailable, Invalid."""
 
     async def put(self, key: str, data: bytes, meta: BlobMeta) -> Blob:
         """Store a small immutable object in one step; the first writer wins, as with `commit`.

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from modgate.errors import ModgateError, Unavailable
-from modgate.model import Answer, BlobMeta, Facts, Verification
+from modgate.model import Answer, BlobMeta, Facts, NoRoom, Verification
 from modgate.source.bodies import close_body, stream_of
 from modgate.source.verdicts import again
 from modgate.telemetry import tracing
@@ -193,7 +193,7 @@ class Fill:
             self.unstored = error
 
     async def _stream(self, answer: Answer) -> None:
-        self._writer = writer = await self._store.create(self.key)
+        self._writer = writer = await self._store.create(self.key, size=self.size)
         self._tell()
         async for chunk in stream_of(answer):
             if self.size is not None and writer.written + len(chunk) > self.size:
@@ -231,7 +231,10 @@ class Fill:
             except Unavailable as error:
                 self.unstored = error
         else:
-            await self._commit(writer, meta)
+            try:
+                await self._commit(writer, meta)
+            except NoRoom as error:
+                self.unstored = error  # the ledger knows its hash: no other bytes will ever pass for it
             self._seal(writer.written)
 
     async def _commit(self, writer: BlobWriter, meta: BlobMeta) -> None:

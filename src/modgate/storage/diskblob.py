@@ -44,11 +44,14 @@ class Shell(Protocol):
     async def distrust(self, key: str, reason: str, only: Identity) -> None:
         """Set aside one damaged file."""
 
+    def blob(self, key: str, stored: Stored) -> DiskBlob:
+        """An object as it was found or stored."""
+
 
 class DiskBlob:
     """A stored object, opened."""
 
-    __slots__ = ("_key", "_shell", "_stored")
+    __slots__ = ("__weakref__", "_key", "_shell", "_stored")
 
     def __init__(self, shell: Shell, key: str, stored: Stored) -> None:
         self._shell = shell

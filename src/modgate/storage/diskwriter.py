@@ -14,7 +14,6 @@ import threading
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from modgate.errors import ModgateError, Tampered, Unavailable
-from modgate.storage.diskblob import DiskBlob, Shell
 from modgate.storage.failures import translated
 from modgate.storage.files import PIECE, unlink, write_all
 
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modgate.model.blob import BlobMeta
+    from modgate.storage.diskblob import DiskBlob, Shell
+    from modgate.storage.room import Room
     from modgate.storage.tree import Stored
 
 __all__ = ["DiskWriter"]
@@ -32,9 +33,12 @@ T = TypeVar("T")
 class DiskWriter:
     """Temporary until `commit`."""
 
-    def __init__(self, shell: Shell, key: str) -> None:
+    def __init__(self, shell: Shell, key: str, room: Room | None, expected: int | None) -> None:
         self._shell = shell
         self._key = key
+        self._room = room
+        self._reserved = None if room is None else room.begin()
+        self._expected = expected
         self._tail = bytearray()  # what the file does not have yet
         self._in_file = 0
         self._descriptor = -1
@@ -49,6 +53,7 @@ class DiskWriter:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             unlink(self._path)
+        self._give_back()
 
     @property
     def written(self) -> int:
@@ -105,13 +110,19 @@ class DiskWriter:
             await self._drop()
             raise Tampered(f"{self.written} bytes came, {meta.size} were announced", where=self._key)
         try:
+            if self._room is not None and self._reserved is not None:
+                await self._room.admit(self._reserved, self._key, self.written)
+                await self._room.settled(self._key)
             stored = await self._shell.run(lambda: self._finish_now(meta))
+        except Unavailable:
+            raise  # who reads along may still want the bytes, until `aclose`
         except BaseException:
             await self._drop()
             raise
         if self._path:
             self._settle()
-        self._blob = DiskBlob(self._shell, self._key, stored)
+        self._blob = self._shell.blob(self._key, stored)
+        self._give_back()
         return self._blob
 
     async def abort(self) -> None:
@@ -135,6 +146,8 @@ class DiskWriter:
     async def _flush(self) -> None:
         self._failure = Unavailable("writing the object was interrupted", where=self._key)
         try:
+            if self._room is not None and self._reserved is not None:
+                await self._room.reserve(self._reserved, len(self._tail), self._expected)
             await self._shell.run(self._flush_now)
         except ModgateError as error:
             self._failure = error
@@ -160,12 +173,14 @@ class DiskWriter:
     def _finish_now(self, meta: BlobMeta) -> Stored:
         tree = self._shell.tree
         if not self._path:
-            return tree.store(self._key, bytes(self._tail), meta, mutable=False, proved=True)
+            return tree.store(
+                self._key, bytes(self._tail), meta, mutable=False, proved=True, reserved=self._reserved
+            )
         if self._tail:
             self._flush_now()
         tree.reached("written")
         with self._using_file:
-            return tree.finish(self._descriptor, self._path, self._key, meta)
+            return tree.finish(self._descriptor, self._path, self._key, meta, self._reserved)
 
     async def _drop(self) -> None:
         self._dropped = True
@@ -175,6 +190,12 @@ class DiskWriter:
                 await self._shell.run(self._drop_now)
             except ModgateError:
                 self._drop_now()  # the store is closing: its threads are gone
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """What is not on the disk any more, or stands there as an object, is not in flight."""
+        if self._room is not None and self._reserved is not None:
+            self._room.release(self._reserved)
 
     def _drop_now(self) -> None:
         with self._using_file:

@@ -13,6 +13,7 @@ import os
 import stat
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from modgate.errors import Unavailable
@@ -29,6 +30,7 @@ __all__ = ["REMEMBERED", "Ground"]
 REMEMBERED = 16 * 1024
 """Sidecars, folders and proved files kept in memory, each."""
 
+_ATTEMPTS = 5
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
@@ -144,14 +146,19 @@ class Ground:
             keep(self._folders, folder, None, REMEMBERED)
 
     def _in_folder(self, folder: str, step: Callable[[], None]) -> None:
-        """Do a step that needs both folders; if somebody removed them, make them and do it again."""
-        try:
-            step()
-        except FileNotFoundError:
-            with self._memory:
-                self._ready.clear()
-            self._make_folders(folder)
-            step()
+        """Do a step that needs both folders; if somebody removed them, make them and do it again.
+
+        Empty folders go with what they held last, so it may happen more than once, and while they are made.
+        """
+        for _ in range(_ATTEMPTS):
+            with suppress(FileNotFoundError):
+                step()
+                return
+            with suppress(FileNotFoundError):
+                with self._memory:
+                    self._ready.clear()
+                self._make_folders(folder)
+        step()
 
     def _sync_names(self, folder: str) -> None:
         """Make the names in a folder durable, and the folder's own name and those above it.

@@ -10,7 +10,7 @@ one that did not. Readers of a key wait meanwhile (one lock a key).
 """
 
 # Strings and descriptors, because a Path for each call would cost more than the call:
-# ruff: noqa: PTH102, PTH104, PTH119, PTH120, PTH123
+# ruff: noqa: PTH102, PTH104, PTH106, PTH119, PTH120, PTH123
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from modgate.storage.usage import Usage
+
 __all__ = ["Leaving"]
 
 
@@ -43,6 +45,7 @@ class Leaving(Ground):
         self._locks = tuple(threading.Lock() for _ in range(64))
         self._sidecars: OrderedDict[str, tuple[Identity, Sidecar]] = OrderedDict()
         self._proved: OrderedDict[Identity, bool] = OrderedDict()
+        self.usage: Usage | None = None  # told what comes and goes where there is a size limit
 
     def has_folder(self, folder: str) -> bool:
         """Whether a folder of objects is there (empty: the root). Raises Unavailable, OSError."""
@@ -59,14 +62,21 @@ class Leaving(Ground):
         sidecar = self._read_sidecar(key)
         return sidecar if sidecar is not None and sidecar.describes(key, identity) else None
 
-    def remove(self, key: str) -> bool:
-        """Delete an object and what belongs to it; True if it was there. Raises Unavailable."""
+    def remove(self, key: str, *, lasting: bool = True) -> bool:
+        """Delete an object and what belongs to it; True if it was there. Raises Unavailable.
+
+        Unless `lasting`, a power cut may bring it back, as whole as it was.
+        """
         with translated("cannot remove from the store", self._top), self._lock(key):
             descriptor = self._open(key)
             if descriptor is None:
                 return False
+            size = os.fstat(descriptor).st_size
             os.close(descriptor)
-            self._take_away(key, os.unlink)
+            self._take_away(key, os.unlink, lasting=lasting)
+            if self.usage is not None:
+                self.usage.leave(key, size)
+        self._drop_empty(key.rpartition("/")[0])
         return True
 
     def set_aside(self, key: str, reason: str, now: float, only: Identity | None = None) -> bool:
@@ -89,9 +99,11 @@ class Leaving(Ground):
             else:
                 name = os.path.basename(key)
                 self._take_away(key, lambda path: os.rename(path, f"{folder}/{name}"))
+            if self.usage is not None:
+                self.usage.leave(key, found.size)
         return True
 
-    def _take_away(self, key: str, take: Callable[[str], None]) -> None:
+    def _take_away(self, key: str, take: Callable[[str], None], *, lasting: bool = True) -> None:
         """The sidecar first goes to `tmp`, so that a sweep can tell which key was being taken away."""
         path = self.path(key)
         with self._memory:
@@ -105,7 +117,23 @@ class Leaving(Ground):
         if key.endswith(".zip"):
             unlink(path + "hash")  # last, because the sweep finishes a removal only once the zip is gone
         unlink(leaving)
-        sync_folder(os.path.dirname(path))
+        if lasting:
+            sync_folder(os.path.dirname(path))
+
+    def _drop_empty(self, folder: str) -> None:
+        """Remove a folder that holds nothing any more, and those above it. Writers make theirs again."""
+        while folder:
+            with suppress(OSError):
+                os.rmdir(self._sidecar_path(folder))
+            try:
+                os.rmdir(self.path(folder))
+            except OSError:
+                return
+            with self._memory:
+                for known in (self._folders, self._ready):
+                    known.pop(folder, None)
+                self._durable.pop(self.path(folder), None)
+            folder = folder.rpartition("/")[0]
 
     def _quarantine(self, key: str, reason: str, now: float) -> str:
         """A fresh folder of the quarantine, holding the reason."""

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from modgate.errors import Tampered, Unavailable
-from modgate.model.blob import StoredObject
+from modgate.model.blob import StoredObject, StoreUsage
 from modgate.storage.files import PIECE
 from modgate.storage.keys import check_folder, check_key, check_prefix
 
@@ -179,6 +179,8 @@ class MemoryStore:
         self._objects: OrderedDict[str, MemoryBlob] = OrderedDict()
         self._generation = 0
         self._closed = False
+        self._evictions = 0
+        self._evicted = 0
 
     @property
     def generation(self) -> int:
@@ -200,7 +202,11 @@ class MemoryStore:
             blob.used_at = self._clock()
         return blob
 
-    async def create(self, key: str) -> MemoryWriter:
+    def usage(self) -> StoreUsage:
+        """How full it is."""
+        return StoreUsage(self._limit, self._used, 0, len(self._objects), self._evictions, self._evicted)
+
+    async def create(self, key: str, *, size: int | None = None) -> MemoryWriter:  # noqa: ARG002  the protocol's
         """Begin a new immutable object. Raises Unavailable, Invalid."""
         check_key(key)
         self.check_open()
@@ -292,6 +298,8 @@ class MemoryStore:
             for blob in spare:
                 if self._used + count <= self._limit:
                     break
+                self._evictions += 1
+                self._evicted += len(blob.data)
                 self.forget(blob)
         self._used += count
 

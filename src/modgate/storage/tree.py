@@ -28,7 +28,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import NamedTuple
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
 
 from modgate.errors import Tampered, Unavailable
 from modgate.model.answer import Verification
@@ -48,6 +49,9 @@ from modgate.storage.files import (
 from modgate.storage.ground import REMEMBERED
 from modgate.storage.leaving import Leaving
 from modgate.storage.sidecar import Identity, Sidecar, encode, identify
+
+if TYPE_CHECKING:
+    from modgate.storage.usage import Reserved
 
 __all__ = ["Stored", "Tree"]
 
@@ -71,8 +75,11 @@ class Tree(Leaving):
 
     # --- looking up
 
-    def load(self, key: str) -> Stored | None:
-        """Look an object up; None if it is proved absent. Raises Unavailable."""
+    def load(self, key: str, used_ns: int = 0) -> Stored | None:
+        """Look an object up; None if it is proved absent. Raises Unavailable.
+
+        `used_ns` is written down as its last use, where that is possible; 0: nothing is.
+        """
         with translated("cannot read the store", self._top):
             with self._lock(key):
                 descriptor = self._open(key)
@@ -81,6 +88,9 @@ class Tree(Leaving):
                 try:
                     identity = identify(os.fstat(descriptor))
                     sidecar = self._sidecar(key, identity)
+                    if used_ns:
+                        with suppress(OSError):
+                            os.utime(descriptor, ns=(used_ns, identity.mtime_ns))
                 except BaseException:
                     os.close(descriptor)
                     raise
@@ -148,7 +158,16 @@ class Tree(Leaving):
 
     # --- storing
 
-    def store(self, key: str, data: bytes, meta: BlobMeta, *, mutable: bool, proved: bool = False) -> Stored:
+    def store(
+        self,
+        key: str,
+        data: bytes,
+        meta: BlobMeta,
+        *,
+        mutable: bool,
+        proved: bool = False,
+        reserved: Reserved | None = None,
+    ) -> Stored:
         """All steps for bytes in memory, which (unless `proved`) are compared with their meta.
 
         Raises:
@@ -168,7 +187,7 @@ class Tree(Leaving):
             try:
                 write_all(descriptor, data, 0)
                 self.reached("written")
-                published = self._publish(descriptor, path, key, meta, mutable=mutable)
+                published = self._publish(descriptor, path, key, meta, mutable=mutable, reserved=reserved)
             except BaseException:
                 unlink(path)
                 raise
@@ -181,11 +200,13 @@ class Tree(Leaving):
         inline = data if len(data) <= (_SMALL_MUTABLE if mutable else _SMALL) else None
         return published._replace(data=inline, sound=sound)
 
-    def finish(self, descriptor: int, path: str, key: str, meta: BlobMeta) -> Stored:
+    def finish(
+        self, descriptor: int, path: str, key: str, meta: BlobMeta, reserved: Reserved | None = None
+    ) -> Stored:
         """Steps 3 to 9 for an immutable object whose bytes are written. Raises Unavailable, Invalid."""
         with translated("cannot write to the store", self._top):
             try:
-                published = self._publish(descriptor, path, key, meta, mutable=False)
+                published = self._publish(descriptor, path, key, meta, mutable=False, reserved=reserved)
             except BaseException:
                 unlink(path)
                 raise
@@ -194,7 +215,14 @@ class Tree(Leaving):
         return self._winner(key) if published is None else published
 
     def _publish(
-        self, descriptor: int, path: str, key: str, meta: BlobMeta, *, mutable: bool
+        self,
+        descriptor: int,
+        path: str,
+        key: str,
+        meta: BlobMeta,
+        *,
+        mutable: bool,
+        reserved: Reserved | None,
     ) -> Stored | None:
         """Steps 3 to 9; None if another writer was first. Raises OSError, with nothing stored."""
         proved = meta.verified == Verification.SUMDB
@@ -207,6 +235,7 @@ class Tree(Leaving):
         self._check_folders(folder)
         with self._lock(key):
             undo: list[str] = []
+            before = None if reserved is None else self._size(key)
             try:
                 self._place(path, folder, sidecar, undo)
                 if not proved:
@@ -219,6 +248,8 @@ class Tree(Leaving):
                     return None
                 raise
             self._remember(key, identity, sidecar)
+            if self.usage is not None and reserved is not None:
+                self.usage.enter(key, identity.size, before, reserved)
         return Stored(identity, meta, mutable, None, sound=False)
 
     def _place(self, path: str, folder: str, sidecar: Sidecar, undo: list[str]) -> None:
@@ -271,6 +302,13 @@ class Tree(Leaving):
                 except OSError:
                     unlink(fresh)  # a full disk: it is computed again after the next start
         return sidecar
+
+    def _size(self, key: str) -> int | None:
+        """Bytes of what stands under the key; None where nothing does. Raises OSError."""
+        try:
+            return os.lstat(self.path(key)).st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def _winner(self, key: str) -> Stored:
         standing = self.load(key)

@@ -30,6 +30,7 @@ from modgate.telemetry import Metrics
 from modgate.wiring.checksums import build_log, build_mirror, retarget_mirror
 from modgate.wiring.credentials import credentials
 from modgate.wiring.publishing import build_publisher
+from modgate.wiring.room import bound
 from modgate.wiring.stack import Ground, build_stack, turns
 from modgate.wiring.upstreams import Upstreams
 from modgate.wiring.vcs import open_direct
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from modgate.config import Config
     from modgate.gomod.protocol import Request
     from modgate.model import BlobStore, ChecksumDatabase, ChecksumMirror, Context, Ledger
+    from modgate.model.routes import RouteTable
     from modgate.source.publish import Publisher
     from modgate.wiring.stack import Stack
 
@@ -82,8 +84,9 @@ class Inner:
 class Gate:
     """The parts of one gate, open. Made by `open_gate`."""
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, standing: Standing, table: RouteTable) -> None:
         self.standing = standing
+        self.table = table
         self.mirror: Mirror | None = None
         self.log: ChecksumLog | None = None
         self._inner: Inner | None = None
@@ -161,6 +164,7 @@ class Gate:
     def adopt(self, inner: Inner) -> Inner:
         """Put it in force at once; returns what was in force, for `retire`."""
         old, self._inner = self.inner, inner
+        self.table = inner.ground.table
         if self.mirror is not None:
             retarget_mirror(self.mirror, inner.ground)
         self._epoch += 1
@@ -226,7 +230,8 @@ async def open_gate(config: Config, *, address: str = "") -> AsyncIterator[Gate]
         metrics = Metrics()
         observer = Observer(metrics, ledger, clock=time.time)
         stack.push_async_callback(observer.close)
-        gate = Gate(Standing(store, ledger, metrics, observer, secrets.token_hex(8)))
+        gate = Gate(Standing(store, ledger, metrics, observer, secrets.token_hex(8)), route_table(config))
+        bound(store, config.cache.limit, ledger, lambda: gate.table)
         await gate.start(config)
         stack.push_async_callback(gate.close)
         yield gate
@@ -234,7 +239,7 @@ async def open_gate(config: Config, *, address: str = "") -> AsyncIterator[Gate]
 
 async def _open_store(config: Config, address: str) -> BlobStore:
     if config.store.path is None:
-        return MemoryStore(config.store.limit)
+        return MemoryStore(config.store.limit, clock=time.time)
     return await DiskStore.open(config.store.path, clock=time.time, address=address)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modgate.errors import Absent, Invalid, Unavailable
@@ -18,6 +19,7 @@ from modgate.transport.admin import AdminClient
 from modgate.wiring.aside import log_aside
 from modgate.wiring.bundle import bundles
 from modgate.wiring.gate import open_gate
+from modgate.wiring.room import may_not_return
 from modgate.wiring.stack import build_way
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modgate.config import Config
-    from modgate.gomod.types import ModulePath
     from modgate.model import ModuleSource
     from modgate.model.inspection import Inspector
     from modgate.model.operations import Event
@@ -45,17 +46,13 @@ def build_works(gate: Gate, *, status: Callable[[], Awaitable[dict[str, Any]]], 
     def way_from(source: ModuleSource) -> Way:
         return build_way(ground, source, gate.database, gate.standing.observer)
 
-    def kept(path: ModulePath) -> bool:
-        table = ground.table
-        return table.is_private(path) or not table.is_open(path) or table.find(path).source == "publish-only"
-
     return Works(
         store=ground.store,
         ledger=ground.ledger,
         way=gate.stack.cached,
         way_from=way_from,
         database=gate.database,
-        kept=kept,
+        kept=partial(may_not_return, ground.table),
         status=status,
         clock=time.time,
         monotonic=time.monotonic,
