@@ -51,6 +51,13 @@ def table(server: TlsFolder, authority: Authority, tmp_path: Path) -> dict[str, 
     }
 
 
+def _said(gate: Gate, text: str) -> None:
+    deadline = time.monotonic() + 20
+    while text not in gate.output:
+        assert time.monotonic() < deadline, gate.output
+        time.sleep(0.05)
+
+
 def test_go_downloads_from_an_upstream_that_asks_for_certificate_and_token(
     furnished: Stage, server: TlsFolder, table: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -93,6 +100,25 @@ def test_a_table_that_cannot_be_used_keeps_the_gate_from_starting(
     assert f"{tmp_path / 'gate.key'}: there is no key of the client certificate in it" in str(caught.value)
     assert "Traceback" not in str(caught.value)
     assert server.asked == []
+
+
+def test_a_ca_that_changes_on_disk_counts_from_then_on_and_a_broken_one_does_not(
+    server: TlsFolder, table: dict[str, Any], authority: Authority, tmp_path: Path
+) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(Authority(tmp_path, "stranger").file.read_bytes())
+    config = {"upstreams": [{**table, "ca": str(ca)}], "fetch": {"retries": 0}}
+    path = "/example.test/leaf/@v/v1.0.0"
+    with Gate(tmp_path / "gate", upstream=server.url, config=config) as gate:
+        refused = gate.ask(f"{path}.mod")
+        assert refused.status == 502
+        assert "its certificate is refused" in refused.text
+        ca.write_bytes(b"nothing")
+        _said(gate, "configuration not loaded")
+        assert f"{ca}: the file of CAs holds no certificate" in gate.output
+        ca.write_bytes(authority.file.read_bytes())
+        _said(gate, "configuration loaded")
+        assert gate.ask(f"{path}.zip").status == 200
 
 
 def test_config_show_has_no_secret_of_a_table(tmp_path: Path) -> None:

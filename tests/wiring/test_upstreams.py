@@ -113,6 +113,19 @@ async def test_an_address_is_given_the_table_that_says_most_of_it(
         assert told == ["Basic bWU6REVFUC10b2tlbg==", "Bearer HOST-token", None]
 
 
+async def test_the_table_of_a_feed_is_found_by_its_whole_address(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEED", "feed-token")
+    async with RawUpstream.saying(said(200, b"x")) as server:
+        upstreams = build({"url": f"{server.url}/index", "secret_env": "FEED"})
+        feed = upstreams.at(f"{server.url}/", written=f"{server.url}/index?include=all")
+        await feed.get(CTX, "index?since=x", limit=10)
+        await feed.get(CTX, "other", limit=10)
+        told = [(seen.target, seen.headers.get("authorization")) for seen in server.seen]
+        assert told == [("/index?since=x", "Bearer feed-token"), ("/other", None)]
+
+
 async def test_no_more_connections_than_the_table_allows(build: Build) -> None:
     open_now: list[int] = []
     under_way = 0

@@ -107,7 +107,7 @@ def _build(gate: Gate, bookmark: Bookmark) -> Follower:
     reach = min(max(config.cache.mutable_ttl, _SHORTEST_REACH), _LONGEST_REACH)
 
     def upstream() -> Upstream:
-        return gate.ground.upstreams.at(base)
+        return gate.ground.upstreams.at(base, written=config.index.url)
 
     def private(module_path: ModulePath) -> bool:
         table = gate.ground.table

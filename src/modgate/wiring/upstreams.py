@@ -84,10 +84,15 @@ class Upstreams:
                 if path is not None and (line := too_open(path)):
                     structlog.get_logger("modgate").warning(line)
 
-    def at(self, url: str) -> Upstream:
-        """The upstream of an address. Raises Unavailable as `check` does."""
+    def at(self, url: str, *, written: str = "") -> Upstream:
+        """The upstream of an address. Raises Unavailable as `check` does.
+
+        `written` is the address as the configuration has it, by which its table is found, where `url` is
+        only a beginning of it.
+        """
         if url not in self._made:
-            self._made[url] = FileUpstream(url) if url.startswith("file:") else self._http(url)
+            file = url.startswith("file:")
+            self._made[url] = FileUpstream(url) if file else self._http(url, written or url)
         return self._made[url]
 
     def made(self) -> list[Upstream]:
@@ -124,8 +129,8 @@ class Upstreams:
         for upstream in self._made.values():
             await upstream.close()
 
-    def _http(self, url: str) -> HTTPUpstream:
-        index = table_for(self._config.upstreams, url)
+    def _http(self, url: str, written: str) -> HTTPUpstream:
+        index = table_for(self._config.upstreams, written)
         return HTTPUpstream(
             url,
             transport_settings(self._config, None if index is None else self._config.upstreams[index]),
