@@ -197,13 +197,15 @@ def rezipped(
     change: Callable[[str, bytes], tuple[str, bytes]] = lambda name, data: (name, data),
     *,
     more: Mapping[str, bytes] | None = None,
+    same: bool = False,
 ) -> bytes:
-    """The zip of a version with other content."""
+    """The zip of a version with other content, or the `same` with another compression."""
     made = BytesIO()
     with zipfile.ZipFile(BytesIO(built.zip)) as old, zipfile.ZipFile(made, "w") as new:
         for name in old.namelist():
             new.writestr(*change(name, old.read(name)))
         for name, data in (more or {}).items():
             new.writestr(f"{built.path}@{built.version}/{name}", data)
-    assert zip_h1(made.getvalue()) != built.h1
+    assert (zip_h1(made.getvalue()) == built.h1) == same
+    assert made.getvalue() != built.zip
     return made.getvalue()
