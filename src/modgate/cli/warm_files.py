@@ -190,6 +190,11 @@ def _take_graph(
             "replace": [(*old, *new) for old, new in replace.by_old.items()],
             "folders": {path: _document(needs) for path, needs in replace.folders.items()},
             "known": [f"{each.path}@{each.version}" for each in sums if not _of_go_mod(each.version)],
+            "known_mods": [
+                f"{each.path}@{each.version.removesuffix(gosum.GO_MOD_SUFFIX)}"
+                for each in sums
+                if _of_go_mod(each.version)
+            ],
         }
     )
 

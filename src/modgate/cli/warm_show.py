@@ -55,6 +55,8 @@ class Shown:
                 rate=amount(rate),
             )
         )
+        if facts.get("absent"):
+            self._console.print(self._say("warm.text.absent", count=facts["absent"]))
         if facts.get("left_out"):
             self._console.print(self._say("warm.text.left_out", count=facts["left_out"]))
         if not summary.ok:

@@ -133,18 +133,20 @@ class ModGraph:
             (path, version) for path, version in self._round.selected.items() if path not in self._mains
         )
 
-    def downloads(self, known: Collection[Pair] = ()) -> list[Pair]:
-        """The versions whose zips a build or `go mod download` asks for.
+    def downloads(self, known: Collection[Pair] | None = None) -> list[Pair]:
+        """The versions whose zips go asks for. Replacements count, folders do not.
 
-        Of a main module that lists all it needs, those it lists and what is `known` (as a go.sum has it)
-        among the selected; else the whole build list. Replacements count, folders do not.
+        Of a main module that lists all it needs, those it lists (which is what `go mod download` fetches),
+        and what is `known` (as a go.sum has it) among the selected. Without a go.sum, and of an older main
+        module or a workspace, the whole build list.
         """
         listed = {path for path, _ in self._roots}
+        every = known is None or not self.pruned
         found = {
             actual
             for module in self.build_list()
             if (actual := self.actual(module))[1]
-            and (not self.pruned or module[0] in listed or actual in known)
+            and (every or module[0] in listed or (known is not None and actual in known))
         }
         return sorted(found)
 

@@ -4,8 +4,9 @@ What is wanted comes as parameters, never as the name of a file: who runs the co
 server.
 
 1. Single versions (`zips`, and `mods` whose go.mod alone is read), as a go.sum lists them.
-2. Module graphs (`graphs`): the go.mod files of a main module or a workspace, from which the rest is found as
-   go finds it. Zips that its go.sum confirms (`known`) do not wait for the graph.
+2. Module graphs (`graphs`): the go.mod files of a main module or a workspace, from which the rest is found
+   as go finds it. What `go mod download` fetches must be there; what else its go.sum has of the selected
+   versions (for tests of dependencies) may be absent upstream, which is counted and fails nothing.
 3. Modules by a query (`modules`): resolved first; then the version, and what it needs as a main module.
 
 Results are `Item`s of kind `resolved` (a query and its version) and `failed` (a version, or a query, that
@@ -62,6 +63,7 @@ class Graph(msgspec.Struct, forbid_unknown_fields=True):
         replace: (path, version or empty, new path, new version or empty for a folder).
         folders: Go.mod files of replacing folders, by the path that `replace` has.
         known: `module@version` whose zips a go.sum has.
+        known_mods: `module@version` whose go.mod files it has.
     """
 
     mains: dict[str, Go]
@@ -70,6 +72,7 @@ class Graph(msgspec.Struct, forbid_unknown_fields=True):
     replace: list[tuple[str, str, str, str]] = []
     folders: dict[str, Go] = {}
     known: list[str] = []
+    known_mods: list[str] = []
 
 
 class Params(msgspec.Struct, forbid_unknown_fields=True):
@@ -89,6 +92,7 @@ class _Lines(NamedTuple):
     mods: list[ModuleVersion]
     zips: list[ModuleVersion]
     known: list[frozenset[Pair]]
+    known_mods: list[list[ModuleVersion]]
 
 
 async def warm(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
@@ -100,6 +104,7 @@ async def warm(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Event,
         _versions(asked.mods),
         _versions(asked.zips),
         [frozenset(map(_pair, _versions(graph.known))) for graph in asked.graphs],
+        [_versions(graph.known_mods) for graph in asked.graphs],
     )
     began = works.monotonic()
     filler = Filler(works, min(asked.jobs or works.concurrency, MAX_JOBS))
@@ -145,14 +150,17 @@ async def _feed(works: Works, filler: Filler, asked: Params, lines: _Lines) -> i
         filler.want_all(version)
     for version in lines.mods:
         _want_go_mod(filler, version)
+    for versions in lines.known_mods:
+        for version in versions:
+            _want_go_mod(filler, version, optional=True)
     graphs = [_graph(filler, graph, sums) for graph, sums in zip(asked.graphs, lines.known, strict=True)]
     modules = [_module(works, filler, subject, alone=asked.alone) for subject in asked.modules]
     left_out, _ = await asyncio.gather(asyncio.gather(*graphs), asyncio.gather(*modules))
     return sum(left_out)
 
 
-def _want_go_mod(filler: Filler, version: ModuleVersion) -> None:
-    filler.want(Kind.MOD, version)
+def _want_go_mod(filler: Filler, version: ModuleVersion, *, optional: bool = False) -> None:
+    filler.want(Kind.MOD, version, optional=optional)
     # go list shows its time, and does without it.
     filler.want(Kind.INFO, version, optional=True)
 
@@ -167,14 +175,17 @@ async def _graph(filler: Filler, graph: Graph, known: frozenset[Pair]) -> int:
         replace=replace,
         folders={path: _needs(each) for path, each in graph.folders.items()},
     )
-    for pair in loaded.downloads(known):
+    for pair in loaded.downloads(()):
         if pair in known:
             _want_all(filler, pair)
     await _load(filler, loaded)
-    downloads = loaded.downloads(known)
-    for pair in downloads:
+    needed = set(loaded.downloads(() if known else None))
+    for pair in needed:
         _want_all(filler, pair)
-    return len(known.difference(downloads))
+    for pair in loaded.downloads(known):
+        if pair not in needed:
+            _want_all(filler, pair, optional=True)
+    return len(known.difference(loaded.downloads(known)))
 
 
 async def _module(works: Works, filler: Filler, subject: str, *, alone: bool) -> None:
@@ -192,7 +203,7 @@ async def _module(works: Works, filler: Filler, subject: str, *, alone: bool) ->
     if needs is not None:
         loaded = ModGraph({version.path: needs})
         await _load(filler, loaded)
-        for pair in loaded.downloads():
+        for pair in loaded.downloads(()):
             _want_all(filler, pair)
 
 
@@ -237,9 +248,9 @@ async def _read(filler: Filler, version: ModuleVersion) -> Needs | None:
         return None
 
 
-def _want_all(filler: Filler, pair: Pair) -> None:
+def _want_all(filler: Filler, pair: Pair, *, optional: bool = False) -> None:
     try:
-        filler.want_all(module.check(*pair))
+        filler.want_all(module.check(*pair), optional=optional)
     except Invalid as error:
         filler.fail(fault_item("@".join(pair), error))
 

@@ -1,8 +1,9 @@
 """Filling the store with what is wanted, many objects at a time, each once.
 
-A go.mod comes before all else, because it may announce more; then zips, which take long; then `.info`. One
-object that fails fails its version, whose other objects are not asked for any more, and nothing else. What
-may have been a passing failure is tried once more when everything else is done.
+A go.mod comes before all else, because it may announce more; then zips, then `.info`. But half of the
+workers prefer zips from the start: the largest one may take longer than all the rest together, and nobody
+knows which it is. One object that fails fails its version, whose other objects are not asked for any more,
+and nothing else. What may have been a passing failure is tried once more when everything else is done.
 
 What stands in the store already costs a look. Its record in the checksum database is made sure of all the
 same: a `file://` client that has no go.sum reads it there when no server runs.
@@ -11,7 +12,6 @@ same: a `file://` client that has no go.sum reads it there when no server runs.
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,7 +31,7 @@ __all__ = ["ASKING", "Filler"]
 ASKING = Context(background=True)
 """What a gate asks for by itself: nobody's turn, nobody's rights."""
 
-_ORDER = {Kind.MOD: 0, Kind.ZIP: 1, Kind.INFO: 2}
+_ORDERS = ((Kind.MOD, Kind.ZIP, Kind.INFO), (Kind.ZIP, Kind.MOD, Kind.INFO))
 _PAUSE = 5.0
 _LOOK = 0.05
 
@@ -52,16 +52,21 @@ class Filler:
     def __init__(self, works: Works, jobs: int) -> None:
         self._works = works
         self._jobs: dict[Request, _Job] = {}
-        self._queue: asyncio.PriorityQueue[tuple[int, int, _Job]] = asyncio.PriorityQueue()
-        self._number = itertools.count()
+        self._queues: dict[Kind, deque[_Job]] = {kind: deque() for kind in _ORDERS[0]}
+        self._waiting = asyncio.Semaphore(0)
+        self._open = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._failed: dict[ModuleVersion, ModgateError] = {}
         self._subjects: set[str] = set()
         self._passing: dict[ModuleVersion, list[_Job]] = {}
         self.items: deque[Item] = deque()
-        self.filled = self.stood = self.failed = self.size = 0
+        self.filled = self.stood = self.absent = self.failed = self.size = 0
         self._now = ""
         self._versions: set[ModuleVersion] = set()
-        self._workers = [asyncio.create_task(self._work()) for _ in range(jobs)]
+        self._workers = [
+            asyncio.create_task(self._work(_ORDERS[number % len(_ORDERS)])) for number in range(jobs)
+        ]
 
     def want(self, kind: Kind, version: ModuleVersion, *, optional: bool = False) -> asyncio.Future[None]:
         """Have an object filled; what is returned is done when it is there or failed."""
@@ -74,10 +79,10 @@ class Filler:
         job.optional = job.optional and optional
         return job.ended
 
-    def want_all(self, version: ModuleVersion) -> None:
+    def want_all(self, version: ModuleVersion, *, optional: bool = False) -> None:
         """Have `.mod`, `.zip` and `.info` of a version filled."""
         for kind in (Kind.MOD, Kind.ZIP, Kind.INFO):
-            self.want(kind, version)
+            self.want(kind, version, optional=optional)
 
     async def go_mod(self, version: ModuleVersion) -> bytes | None:
         """Fill a go.mod and read it; None where it failed, which is noted."""
@@ -113,7 +118,7 @@ class Filler:
         is tried once more in between.
         """
         while True:
-            await self._queue.join()
+            await self._drained()
             if self._passing:
                 await self._try_again()
             elif feeding.done():
@@ -125,7 +130,7 @@ class Filler:
     def progress(self, *, known: bool) -> Progress:
         """How far it is; the total is only told when it is `known`."""
         return Progress(
-            done=self.filled + self.stood + self.failed,
+            done=self.filled + self.stood + self.absent + self.failed,
             total=len(self._jobs) if known else None,
             size=self.size,
             failed=self.failed,
@@ -140,6 +145,7 @@ class Filler:
             "failed_versions": self.faults,
             "fetched": self.filled,
             "there": self.stood,
+            "absent": self.absent,
             "failed": self.failed,
             "bytes": self.size,
         }
@@ -150,16 +156,33 @@ class Filler:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
 
-    def _put(self, job: _Job) -> None:
-        self._queue.put_nowait((_ORDER[job.request.kind], next(self._number), job))
+    async def _drained(self) -> None:
+        """Wait until no object is under way; a defect that ended a worker is raised."""
+        join = asyncio.create_task(self._idle.wait())
+        try:
+            await asyncio.wait({join, *self._workers}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            join.cancel()
+        for worker in self._workers:
+            if worker.done():
+                worker.result()
 
-    async def _work(self) -> None:
+    def _put(self, job: _Job) -> None:
+        self._queues[job.request.kind].append(job)
+        self._open += 1
+        self._idle.clear()
+        self._waiting.release()
+
+    async def _work(self, order: tuple[Kind, ...]) -> None:
         while True:
-            _, _, job = await self._queue.get()
+            await self._waiting.acquire()
+            job = next(self._queues[kind].popleft() for kind in order if self._queues[kind])
             try:
                 await self._fill(job)
             finally:
-                self._queue.task_done()
+                self._open -= 1
+                if not self._open:
+                    self._idle.set()
 
     async def _try_again(self) -> None:
         passing, self._passing = self._passing, {}
@@ -195,7 +218,7 @@ class Filler:
                 self._passing.setdefault(version, []).append(job)
                 return False
             if isinstance(error, Absent) and job.optional:
-                self.stood += 1
+                self.absent += 1
                 return True
             self.failed += 1
             self.fault(version, error, request.kind)
