@@ -119,7 +119,7 @@ class App:
         self._admin = admin
         self.settings = settings or Settings(instance=new_request_id())
         self.metrics = metrics or Metrics()
-        self.memo = memo or Memo(clock=monotonic)
+        self.memo = Memo(clock=monotonic) if memo is None else memo
         self._monotonic = monotonic
         self._ready = ready
         self._log = structlog.get_logger("modgate.server")
