@@ -1,6 +1,6 @@
-"""A collector of traces for tests: takes OTLP over HTTP (protobuf, gzip or plain) and keeps the spans.
+"""A collector of traces for tests: takes OTLP over HTTP (protobuf, packed or plain) and keeps the spans.
 
-`behave` makes it a bad one: a status to refuse with, or a pause before each answer.
+`status` and `pause` make it a bad one: it refuses, or keeps everybody waiting.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Collector:
             def do_POST(self) -> None:
                 collector._take(self)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, *_arguments: Any) -> None:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -139,8 +139,7 @@ class Collector:
         time.sleep(self.pause)
         self.requests.append((handler.path, {name.lower(): value for name, value in handler.headers.items()}))
         if self.status == 200:
-            encoding = handler.headers.get("content-encoding", "")
-            body = {"gzip": gzip.decompress, "deflate": zlib.decompress}.get(encoding, bytes)(body)
+            body = _plain(body, handler.headers.get("content-encoding", ""))
             with self._lock:
                 self._spans += _spans(ExportTraceServiceRequest.FromString(body))
         answer = ExportTraceServiceResponse().SerializeToString()
@@ -152,6 +151,12 @@ class Collector:
             handler.wfile.write(answer)
         except OSError:
             handler.close_connection = True
+
+
+def _plain(body: bytes, encoding: str) -> bytes:
+    if encoding == "gzip":
+        return gzip.decompress(body)
+    return zlib.decompress(body) if encoding == "deflate" else body
 
 
 def _spans(request: ExportTraceServiceRequest) -> list[Received]:
