@@ -5,6 +5,7 @@ Watching goes on through a server that is away: that it went, and that it came b
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -92,15 +93,15 @@ def _away(error: ModgateError, config: Config, say: Catalogue, *, named: bool, a
         return
     if not isinstance(error, Absent):
         tell(error)
-    from modgate.cli.speech import console, errors_console  # noqa: PLC0415  rich stays off --help
+    from modgate.cli.speech import console  # noqa: PLC0415  rich stays off --help
     from modgate.cli.status_show import resting  # noqa: PLC0415  likewise
 
     if isinstance(error, Absent):
         holder = store["holder"] if store else None
         key = "status.away.silent" if holder else "status.away.none"
         values = {"pid": holder["pid"], "address": holder["address"] or "?"} if holder else {}
-        errors_console().print(f"modgate: {say(key, **values)}")
-        errors_console().print(f"  {say('status.away.named-next' if holder else 'status.away.next')}")
+        print(f"modgate: {say(key, **values)}", file=sys.stderr)
+        print(f"  {say('status.away.named-next' if holder else 'status.away.next')}", file=sys.stderr)
     if store is not None:
         console().print(resting(store, say))
 

@@ -27,6 +27,7 @@ Facts = dict[str, Any]
 
 _SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
 _SHOWN_ALERTS = 5
+_LATE = 3600.0
 _SEPARATOR = " · "
 
 
@@ -239,12 +240,21 @@ def _log(log: Facts, say: Catalogue) -> Iterable[RenderableType]:
 
 
 def _index(index: Facts, say: Catalogue) -> Iterable[RenderableType]:
+    if not index.get("enabled", True):
+        return
     if index.get("url"):
         yield Text(str(index["url"]))
+    parts = []
     lag = index.get("lag_seconds")
     if lag is not None:
-        yield Text(say("status.index.lag", time=span_text(lag, say)), style="yellow" if lag > 3600 else "")
-    if index.get("last_error"):
+        parts.append(say("status.index.lag", time=span_text(lag, say)))
+    if index.get("refreshes") is not None:
+        parts.append(say("status.index.refreshes", count=f"{index['refreshes']:,}"))
+    if index.get("waiting"):
+        parts.append(say("status.index.waiting", count=f"{index['waiting']:,}"))
+    if parts:
+        yield Text(_SEPARATOR.join(parts), style="yellow" if lag is not None and lag > _LATE else "")
+    if index.get("last_error") and not index.get("up"):
         yield Text(f"✗ {index['last_error']}", style="red")
 
 
@@ -261,14 +271,16 @@ def _process(process: Facts, say: Catalogue) -> Iterable[RenderableType]:
 
 
 def _config(config: Mapping[str, Any], say: Catalogue, now: float) -> Iterable[RenderableType]:
-    source = config.get("source") or say("status.config.none")
+    parts = [config.get("file") or say("status.config.none")]
     loaded = config.get("loaded_at")
-    if loaded is None:
-        yield Text(str(source))
-    else:
-        yield Text(f"{source}{_SEPARATOR}{say('status.config.read', time=span_text(now - loaded, say))}")
-    if config.get("last_error"):
-        yield Text(f"✗ {say('status.config.refused', error=str(config['last_error']))}", style="red")
+    if loaded is not None:
+        parts.append(say("status.config.read", time=span_text(now - loaded, say)))
+    yield Text(_SEPARATOR.join(parts))
+    if config.get("error"):
+        yield Text(f"✗ {say('status.config.refused', error=str(config['error']))}", style="red")
+    if config.get("needs_restart"):
+        keys = ", ".join(map(str, config["needs_restart"]))
+        yield Text(f"! {say('status.config.restart', keys=keys)}", style="yellow")
 
 
 def _problems(problems: list[str], say: Catalogue) -> Iterable[RenderableType]:
