@@ -22,8 +22,8 @@ from tests.support.upstreams import FaultUpstream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from types import TracebackType
     from pathlib import Path
+    from types import TracebackType
     from typing import Self
 
     from modgate.config import Config
@@ -90,17 +90,19 @@ class FsckScene:
 
         async def run() -> tuple[list[Item], Summary]:
             items: list[Item] = []
+            ended: Summary | None = None
             async for event in operate(self.config(), "fsck", params):
                 match event:
                     case Item():
                         items.append(event)
                     case Summary():
-                        return items, event
+                        ended = event
                     case Failure():
                         raise AssertionError(event)
                     case _:
                         pass
-            raise AssertionError("no summary")
+            assert ended is not None
+            return items, ended
 
         return asyncio.run(run())
 

@@ -88,17 +88,19 @@ def works_on(
 async def fsck(works: Works, **params: Any) -> tuple[list[Item], Summary]:
     """Run it; the items and how it ended."""
     items: list[Item] = []
+    ended: Summary | None = None
     async for event in run_operation(works, "fsck", params):
         match event:
             case Item():
                 items.append(event)
             case Summary():
-                return items, event
+                ended = event
             case Failure():
                 raise AssertionError(f"fsck failed: {event.what} {event.where}")
             case _:
                 pass
-    raise AssertionError("fsck ended without a summary")
+    assert ended is not None, "fsck ended without a summary"
+    return items, ended
 
 
 def faults_of(folder: Path, **params: Any) -> list[tuple[str, str, str]]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -38,6 +38,8 @@ __all__ = [
     "Quarantine",
     "Stamp",
 ]
+
+T = TypeVar("T")
 
 Stamp = tuple[int, int, int]
 """Which file it was: two looks with one stamp saw the same bytes, unless the disk changed them."""
@@ -174,9 +176,10 @@ class Inspection(Protocol):
     async def count(self, enter: Callable[[str], Enter]) -> tuple[int, int]:
         """How many files a walk will see, and their bytes."""
 
-    def walk(self, enter: Callable[[str], Enter]) -> AsyncIterator[list[Place]]:
-        """Every name, in order, a few hundred at a time; folders only where `enter` says so, and the
-        inspector's own never. Raises Unavailable where the store is gone.
+    def walk(self, enter: Callable[[str], Enter], read: Callable[[list[Place]], T]) -> AsyncIterator[T]:
+        """What `read` makes of every name, in order, a few hundred at a time; folders only where `enter` says
+        so, and the inspector's own never. Both run in a thread of the inspector. Raises Unavailable where
+        the store is gone.
         """
 
     async def examine(self, keys: Sequence[str], judge: Callable[[Look], Judged]) -> list[Finding]:
@@ -185,8 +188,8 @@ class Inspection(Protocol):
     def leftovers(self) -> AsyncIterator[list[Fault]]:
         """Notes without an object (`orphan`), and temporary files that nobody has written to for a day."""
 
-    async def has_zip(self, key: str) -> bool:
-        """Whether a `.ziphash` of this zip's key has its zip, or is itself gone. Raises Unavailable."""
+    async def without_zip(self, keys: Sequence[str]) -> list[str]:
+        """Those keys of zips of which only the `.ziphash` stands. Raises Unavailable."""
 
     async def stands(self, place: Place) -> bool:
         """Whether the same kind of thing is still under that name."""

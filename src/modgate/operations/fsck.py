@@ -146,8 +146,7 @@ class _Check:
         running: deque[asyncio.Task[list[Fault]]] = deque()
         most = 1 if self._works.serving else 2
         try:
-            async for places in self._inspection.walk(self._enter):
-                names, misplaced = self._read(places)
+            async for names, misplaced in self._inspection.walk(self._enter, self._read):
                 if misplaced:
                     yield [fault for fault, place in misplaced if await self._inspection.stands(place)]
                 for some in _portions(names):
@@ -198,11 +197,9 @@ class _Check:
 
     async def _examined(self, names: list[Name]) -> list[Fault]:
         """The faults of some objects."""
-        faults = [
-            Fault("orphan", name.key + "hash", "orphan-ziphash")
-            for name in names
-            if name.kind == "ziphash" and not await self._inspection.has_zip(name.key)
-        ]
+        notes = [name.key for name in names if name.kind == "ziphash"]
+        alone = await self._inspection.without_zip(notes) if notes else []
+        faults = [Fault("orphan", f"{key}hash", "orphan-ziphash") for key in alone]
         objects = {name.key: name for name in names if name.kind not in {"ziphash", "supported"}}
         judge = Judge(objects, self._level, self._keys)
         for finding in await self._inspection.examine(list(objects), judge):

@@ -98,16 +98,21 @@ class DiskInspection:
     async def count(self, enter: Callable[[str], Enter]) -> tuple[int, int]:
         """How many files a walk will see, and their bytes."""
         files = size = 0
-        async for places in self.walk(enter):
-            files += sum(place.form is Form.FILE for place in places)
-            size += sum(place.size for place in places)
+        async for some in self.walk(enter, _amount):
+            files += some[0]
+            size += some[1]
         return files, size
 
-    async def walk(self, enter: Callable[[str], Enter]) -> AsyncIterator[list[Place]]:
-        """Every name, in order."""
+    async def walk(self, enter: Callable[[str], Enter], read: Callable[[list[Place]], T]) -> AsyncIterator[T]:
+        """What `read` makes of every name, in order."""
         places = self._places(enter)
-        while batch := await self._run(lambda: list(islice(places, _BATCH))):
-            yield batch
+
+        def some() -> tuple[T] | None:
+            batch = list(islice(places, _BATCH))
+            return (read(batch),) if batch else None
+
+        while batch := await self._run(some):
+            yield batch[0]
 
     async def examine(self, keys: Sequence[str], judge: Callable[[Look], Judged]) -> list[Finding]:
         """Judge the objects that stand under these keys."""
@@ -127,15 +132,15 @@ class DiskInspection:
         while batch := await self._run(lambda: list(islice(faults, _BATCH))):
             yield [each for each in batch if each is not None]
 
-    async def has_zip(self, key: str) -> bool:
-        """Whether a `.ziphash` of this zip's key has its zip, or is itself gone."""
+    async def without_zip(self, keys: Sequence[str]) -> list[str]:
+        """Those keys of zips of which only the `.ziphash` stands."""
 
-        def look() -> bool:
+        def alone(key: str) -> bool:
             path = self._tree.path(key)
             with self._tree._lock(key):
-                return os.path.lexists(path) or not os.path.lexists(path + "hash")
+                return not os.path.lexists(path) and os.path.lexists(path + "hash")
 
-        return await self._run(look)
+        return await self._run(lambda: [key for key in keys if alone(key)])
 
     async def stands(self, place: Place) -> bool:
         """Whether the same kind of thing is still under that name."""
@@ -254,6 +259,10 @@ class DiskInspection:
 def _unreadable(key: str, error: OSError, stamp: Stamp | None) -> Judged:
     values: dict[str, str | int] = {"why": error.strerror or str(error), "errno": error.errno or 0}
     return Judged((Fault("unreadable", key, "unreadable", values, stamp),))
+
+
+def _amount(places: list[Place]) -> tuple[int, int]:
+    return sum(place.form is Form.FILE for place in places), sum(place.size for place in places)
 
 
 def _form(mode: int) -> Form:
