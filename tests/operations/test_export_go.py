@@ -1,4 +1,4 @@
-"""The real go works from an export with nobody to ask and its checksum database on: any part, in any order."""
+"""The real go works from an export with nobody to ask and checksums on: any part of it, in any order."""
 
 from __future__ import annotations
 

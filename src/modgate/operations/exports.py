@@ -100,7 +100,7 @@ async def export(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Even
     try:
         tally: Counter[str] = Counter()
         waiting: list[ModuleVersion] = []
-        told = works.monotonic()
+        told = float("-inf")
         carrier = _Carrier(works, sink, private=wish.private)
         async with aclosing(groups), aclosing(together(groups, carrier.carry, at_once=sink.at_once)) as done:
             async for carried in done:

@@ -33,10 +33,9 @@ __all__ = ["MARKER", "FolderSink", "Sink", "TarSink", "check_target", "open_sink
 
 T = TypeVar("T")
 
-MARKER = "modgate-export.json"
-"""What tells an earlier export from any other folder."""
+MARKER = ".modgate/export"
+"""What tells an earlier export from any other folder, a store that is served included."""
 
-_MARK = b'{"format":1}\n'
 _SMALL = 64 * 1024
 _GZIPPED = (".tar.gz", ".tgz")
 _TARS = (".tar", *_GZIPPED)
@@ -89,7 +88,11 @@ def check_target(target: Path) -> None:
             return
         if not target.is_dir():
             raise Invalid("it is a file", where=str(target), next_step="Name a folder, or a .tar file.")
-        if any(target.iterdir()) and not (target / MARKER).is_file():
+        names = {each.name for each in target.iterdir()}
+        own = target / MARKER
+        # One that was killed while it began has nothing but the folder of its store.
+        begun = names == {own.parent.name} and not (own.parent / "ledger.sqlite3").exists()
+        if names and not begun and not own.is_file():
             raise Invalid(
                 "the folder has something in it that is no earlier export",
                 where=str(target),
@@ -101,13 +104,12 @@ async def open_sink(target: Path, bundle: Callable[[Path], Awaitable[Bundle]], *
     """What writes to a target that was checked. Raises Unavailable."""
     if not target.name.endswith(_TARS):
         opened = await bundle(target)
-        sink = FolderSink(opened, at_once)
         try:
-            await sink.mark()
+            await asyncio.to_thread(_mark, target)
         except BaseException:
             await opened.close()
             raise
-        return sink
+        return FolderSink(opened, at_once)
     token = secrets.token_hex(4)
     aside = target.with_name(f".{target.name}.{token}.sums")
     try:
@@ -124,11 +126,6 @@ class FolderSink:
         self.bundle = bundle
         self.at_once = at_once
         self._store = bundle.store
-
-    async def mark(self) -> None:
-        """Let the folder be known as an export."""
-        meta = _meta(_MARK)
-        await self._store.put(MARKER, _MARK, meta)
 
     async def add(self, key: str, blob: Blob, h1: str) -> bool:
         """See `Sink`."""
@@ -195,7 +192,6 @@ class TarSink:
         sink = cls(target, part, aside, await bundle(aside))
         try:
             await sink._run(sink._begin)
-            await sink._run(lambda: sink._member(MARKER, io.BytesIO(_MARK), len(_MARK)))
         except BaseException:
             await sink.close()
             raise
@@ -293,6 +289,12 @@ class TarSink:
         with suppress(OSError):
             self._part.unlink(missing_ok=True)
         shutil.rmtree(self._aside, ignore_errors=True)
+
+
+def _mark(target: Path) -> None:
+    """Let the folder be known as an export."""
+    with translated("cannot be written", str(target)):
+        (target / MARKER).touch()
 
 
 class _Hashing:

@@ -105,7 +105,7 @@ async def import_(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Eve
     place = await asyncio.to_thread(find_place, _folder(wish), _layout(wish))
     yield Item(kind="folder", subject=str(place.root), facts={"layout": place.layout.value})
     total = 0
-    told = works.monotonic()
+    told = float("-inf")
     async with aclosing(in_thread(lambda: _wanted(place, wish))) as entries:
         async for _ in entries:
             total += 1
