@@ -47,6 +47,7 @@ COMMANDS = {
     "export": ("modgate.cli.exports", "Write modules of the store for another site"),
     "service": ("modgate.cli.service", "Run the gate as a service of systemd or launchd"),
     "completion": ("modgate.cli.completion", "Complete commands with the TAB key"),
+    "refresh": ("modgate.cli.refresh", "Ask upstream for new versions now"),
     "config": ("modgate.cli.config", "Show, check or begin the configuration"),
     "route": ("modgate.cli.route", "Show where a module would come from, and why"),
     "vcs": ("modgate.cli.vcs", "Take a module straight from its repository"),
