@@ -119,7 +119,7 @@ async def test_the_lag_grows_while_the_feed_is_broken_and_falls_when_it_is_back(
     for passed in (26, 30, 300):
         wait = await rig.round(after=passed)
         assert not rig.follower.up
-        assert 15 <= wait <= 120
+        assert 3 < wait <= 27
         assert rig.follower.facts()["last_error"]
     assert rig.lag == 357
     assert number(rig.metrics, "modgate_index_up") == 0

@@ -12,6 +12,7 @@ from modgate import errors
 from modgate.model import MirrorAnswer
 from modgate.model.twins import MemoryBlob, MemoryMirror, MemorySource, Stream
 from modgate.server.app import App, Settings
+from modgate.server.memo import Memo
 from tests.server.running import Running, head_of
 
 if TYPE_CHECKING:
@@ -392,6 +393,11 @@ def test_the_page_shows_problems_escaped(server: Running, world: World) -> None:
 def test_without_a_mirror_the_go_command_is_sent_on() -> None:
     with Running(App(MemorySource({}))) as server:
         assert server.ask(f"/sumdb/{DATABASE}/supported").status == 404
+
+
+def test_a_memo_that_is_given_is_the_one_that_is_used_although_it_is_empty() -> None:
+    memo = Memo(clock=lambda: 0.0)
+    assert App(MemorySource({}), memo=memo).memo is memo
 
 
 def test_a_mount_prefix_moves_every_endpoint() -> None:

@@ -189,3 +189,19 @@ def test_a_file_of_another_size_is_not_kept(clock: Clock, tmp_path: Path) -> Non
     (tmp_path / "z").unlink()
     assert memo.put_file((b"/z", ""), rep, kind="zip", cell=Cell(), generation=0) is None
     assert len(memo) == 0
+
+
+def test_what_is_forgotten_is_asked_for_again_and_the_rest_stays(clock: Clock) -> None:
+    memo = Memo(clock=clock)
+    keep(memo, b"/a/@v/list", changing(b"v1.0.0\n", age=0, rest=3600))
+    keep(memo, b"/b/@v/list", changing(b"v1.0.0\n", age=0, rest=3600))
+    hot = memo.get(b"/a/@v/list")
+    assert hot is not None
+    memo.remember(b"HEAD", hot)
+    before = memo.forgotten
+    memo.forget(b"/a/@v/list")
+    memo.forget(b"/never/@v/list")
+    assert memo.get(b"/a/@v/list") is None
+    assert memo.recall(b"HEAD") is None
+    assert memo.get(b"/b/@v/list") is not None
+    assert memo.forgotten == before + 2

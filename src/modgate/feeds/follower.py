@@ -229,7 +229,8 @@ class Follower:
         if why != self._error or self._failures == 1:
             self._log.warning("index: the feed cannot be read", feed=self._settings.url, why=why)
         self._error, self._error_at = why, self._clock()
-        longest = self._settings.interval * (1, 2, 4)[min(self._failures, 3) - 1]
+        # Longer each time, yet never so long that a feed which is back goes unread for an interval.
+        longest = self._settings.interval * (0.25, 0.5, 0.9)[min(self._failures, 3) - 1]
         wait = longest * (0.5 + 0.5 * self._chance())
         return max(wait, min(retry_after or 0.0, 20 * self._settings.interval))
 
@@ -254,6 +255,10 @@ class Follower:
             if page.fault:
                 raise Unavailable(page.fault, where=self._settings.url, kind="bad-answer")
             if not full and (end <= since or page.lines < _SMALL):
+                if not newest and anchored:
+                    raise Unavailable(
+                        "the feed is empty, and was not before", where=self._settings.url, kind="bad-answer"
+                    )
                 if newest < anchored:
                     raise Unavailable(
                         f"the feed has gone back: it no longer has what it had at {write_time(anchored)}",
