@@ -74,12 +74,15 @@ class Judged:
         h1: The h1 of a zip or go.mod, as far as it is known; empty where it is not.
         exact: Whether `h1` was computed from the bytes, and not only noted when they were stored.
         proved: Whether a stored record of a checksum database says the same h1.
+        inner_mod: The h1 of the go.mod in a zip, where it is another than the one beside it and no stored
+            record of a database has it; else empty.
     """
 
     faults: tuple[Fault, ...] = ()
     h1: str = ""
     exact: bool = False
     proved: bool = False
+    inner_mod: str = ""
 
 
 class Finding(NamedTuple):

@@ -31,7 +31,7 @@ from modgate.operations.params import params_as
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine, Mapping
 
-    from modgate.model.inspection import Enter, Finding, Inspection, Inspector, Place
+    from modgate.model.inspection import Enter, Finding, Inspection, Inspector, Judged, Place
     from modgate.model.operations import Event
     from modgate.operations.fsck_mend import Done
     from modgate.operations.works import Works
@@ -217,7 +217,7 @@ class _Check:
             return []
         record = await self._works.ledger.seen(version, name.kind)
         if record is None or record.h1 == judged.h1:
-            return []
+            return await self._inner(judged, name)
         if not judged.exact:
             # Only the bytes can say whether the note or the record is wrong.
             again = await self._inspection.examine(
@@ -232,6 +232,17 @@ class _Check:
                 return []
         reason = "record-both" if judged.proved else "record-ledger"
         return [Fault("record", name.key, reason, {"h1": judged.h1, "record": record.h1}, finding.stamp)]
+
+    async def _inner(self, judged: Judged, name: Name) -> list[Fault]:
+        """The fault of a zip whose go.mod is another than the one beside it; if the ledger has the zip's, the
+        other is the wrong one, and a fault by itself.
+        """
+        if not judged.inner_mod or name.version is None:
+            return []
+        record = await self._works.ledger.seen(name.version, "mod")
+        if record is not None and record.h1 == judged.inner_mod:
+            return []
+        return [Fault("record", name.key, "record-mod")]
 
     # --- repairing
 

@@ -112,10 +112,11 @@ class Judge:
         else:
             self._sha256(look, look.sha256())
         exact = self.level is Level.DEEP or not noted
-        h1 = self._computed(look, name) if exact else noted
+        h1, inner = self._computed(look, name) if exact else (noted, "")
         written = None if look.ziphash is None else _text(look.ziphash)
         if not exact and (written != h1 or not self._agrees(look, name, h1)):
-            h1, exact = self._computed(look, name), True
+            h1, inner = self._computed(look, name)
+            exact = True
         if noted and noted != h1:
             raise _wrong(look, "sidecar", "sidecar-h1", h1=h1, found=noted)
         proved = self._recorded(look, name, h1)
@@ -124,10 +125,12 @@ class Judge:
         if written is not None and written != h1:
             wrong = _fault(look, "ziphash", "ziphash-wrong", h1=h1, found=written)
             return Judged((wrong,), h1, exact, proved)
-        return Judged((), h1, exact, proved)
+        return Judged((), h1, exact, proved, inner)
 
-    def _computed(self, look: Look, name: Name) -> str:
-        """The h1 of the zip's bytes; a zip that is none, or breaks the rules, is a fault."""
+    def _computed(self, look: Look, name: Name) -> tuple[str, str]:
+        """The h1 of the zip's bytes, and `Judged.inner_mod`; a zip that is none, or breaks the rules, is a
+        fault.
+        """
         version = name.version
         assert version is not None
         try:
@@ -136,12 +139,13 @@ class Judge:
             raise _wrong(look, "content", "content-rules", why=error.what) from error
         except ModgateError as error:
             raise _wrong(look, "content", "content-form", why=error.what) from error
-        if self.level is Level.DEEP:
-            mod = look.beside(name.scope + Request.exact(Kind.MOD, version).url_path)
-            inside = facts.go_mod if facts.go_mod is not None else modzip.canonical_go_mod(version)
-            if mod is not None and mod != inside:
-                raise _wrong(look, "record", "record-mod")
-        return facts.h1
+        mod = look.beside(name.scope + Request.exact(Kind.MOD, version).url_path)
+        inside = facts.go_mod if facts.go_mod is not None else modzip.canonical_go_mod(version)
+        if mod is None or mod == inside or self.level is not Level.DEEP:
+            return facts.h1, ""
+        inner = dirhash.hash_go_mod(inside)
+        known = {h1 for _, h1 in self._records(look, name, mod=True)}
+        return facts.h1, "" if inner in known else inner
 
     def _ends_as_zip(self, look: Look) -> None:
         size = min(look.size, _MAX_END)
@@ -177,15 +181,15 @@ class Judge:
                 raise _wrong(look, "record", "record-database", h1=h1, record=known, database=database)
         return proved
 
-    def _records(self, look: Look, name: Name) -> list[tuple[str, str]]:
-        """The h1 that each checksum database's stored answer has for this object."""
+    def _records(self, look: Look, name: Name, *, mod: bool = False) -> list[tuple[str, str]]:
+        """The h1 that each checksum database's stored answer has for this object (`mod`: its go.mod)."""
         version = name.version
         assert version is not None
         found: list[tuple[str, str]] = []
         for database in () if name.scope else self.keys:
             _, body = self._lookup(look, name, database)
             sums = None if body is None else lookup_sums(body, version)
-            known = "" if sums is None else sums[name.kind == "mod"]
+            known = "" if sums is None else sums[mod or name.kind == "mod"]
             if known:
                 found.append((database, known))
         return found

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modgate.errors import ModgateError, Unverified
+from modgate.gomod.protocol import Kind, Request
 from modgate.model import Context, Verification
 from modgate.operations.fsck_judge import Judge, Level
 from modgate.operations.fsck_names import Name, read_name
@@ -87,8 +88,16 @@ class Mending:
                 return Done("forgotten", mended=True)
             return Done("left-kept", mended=False)
         await self._inspection.set_aside(fault.where, fault.stamp, f"fsck: {fault.reason}")
+        beside = None
+        if fault.reason == "record-mod" and name.version is not None:
+            # Nobody knows which of the two is wrong.
+            beside = read_name(name.scope + Request.exact(Kind.MOD, name.version).url_path)
+            if beside is not None:
+                await self._inspection.set_aside(beside.key, None, f"fsck: {fault.reason}")
         if name.scope:
             return Done("aside-scope", mended=True)
+        if beside is not None and not (done := await self._again(beside)).mended:
+            return done
         return await self._again(name)
 
     async def _again(self, name: Name) -> Done:
