@@ -384,6 +384,19 @@ class BlobStoreContract:
         ) == len(set(folders))
         assert met[:401] == sorted(met[:401])
 
+    async def test_a_walk_meets_a_module_in_one_piece(self, store: BlobStore) -> None:
+        keys = [
+            f"a/{module}/{name}"
+            for module in ("m", "m-x", "m/0/x", "m/!z", "m/sub", "n")
+            for name in ("@latest", "@v/v1.0.0.info", "@v/v1.0.0.mod")
+        ]
+        for key in keys:
+            await store.put(key, b"x", meta_of(b"x"))
+        met = [each.key for each in await walked(store)]
+        assert sorted(met) == sorted(keys)
+        modules = [key.partition("/@")[0] for key in met]
+        assert len([1 for here, before in zip(modules, ["", *modules], strict=False) if here != before]) == 6
+
     async def test_a_walk_may_be_left(self, store: BlobStore) -> None:
         for number in range(1100):
             await store.put(f"example.com/m/@v/v1.{number}.0.mod", b"x", meta_of(b"x"))

@@ -195,7 +195,8 @@ class BlobStore(Protocol):
     def walk(self, prefix: str = "") -> AsyncGenerator[list[StoredObject], None]:
         """Everything whose key begins with `prefix`, in batches of at most some hundred.
 
-        Objects of one folder come in a row, sorted by name. What is stored all the while is met exactly
+        Objects of one folder come in a row, sorted by name, and those of an `@v` next to the files of the
+        folder that it lies in: a module comes in one piece. What is stored all the while is met exactly
         once; what comes or goes meanwhile may be met or not. Bounded in memory by the largest folder.
         Raises Unavailable; Invalid for a prefix that no key can have.
         """

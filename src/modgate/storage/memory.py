@@ -247,7 +247,7 @@ class MemoryStore:
         check_prefix(prefix)
         self.check_open()
         keys = [key for key in self._objects if key.startswith(prefix)]
-        keys.sort(key=lambda key: key.rpartition("/")[::2])
+        keys.sort(key=_place)
         for start in range(0, len(keys), _BATCH):
             self.check_open()
             batch = [self._objects[key] for key in keys[start : start + _BATCH] if key in self._objects]
@@ -330,6 +330,12 @@ class MemoryStore:
             next_step="Raise its bound, or store in a folder.",
             kind="storage-full",
         )
+
+
+def _place(key: str) -> tuple[list[str], str]:
+    """Where a walk meets it: as in folders, and what belongs to one module together."""
+    *folders, name = key.split("/")
+    return ["" if each == "@v" else each for each in folders], name
 
 
 def _met(blob: MemoryBlob) -> StoredObject:

@@ -176,7 +176,7 @@ class Usage:
             record = self._versions.get(stem)
             if record is None:
                 return False
-            fields = list(_RECORD.unpack(record))
+            fields: list[int] = list(_RECORD.unpack(record))
             place = 4 if slot == _ZIP else 3
             before = fields[place]
             fields[place] = now

@@ -91,7 +91,7 @@ def _names(path: str, beginning: str, *, root: bool) -> tuple[list[str], list[st
                     files.append(name)
     except (FileNotFoundError, NotADirectoryError):
         pass  # removed since its name was read
-    folders.sort()
+    folders.sort(key=lambda name: (name != "@v", name))  # what belongs to one module comes together
     files.sort()
     return folders, files
 
