@@ -148,8 +148,9 @@ class Reloader:
 
     def facts(self) -> dict[str, Any]:
         """What `modgate status` says of the configuration."""
+        file = self._loaded.file
         return {
-            "file": str(self._loaded.file or ""),
+            "file": str(file) if file is not None and file.exists() else "",
             "loaded_at": self._since,
             "reloads": self._count,
             "error": self._error,
