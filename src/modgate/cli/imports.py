@@ -81,7 +81,8 @@ def _show(summary: Summary, items: Sequence[Item], say: Catalogue) -> None:
     from modgate.cli.speech import console  # noqa: PLC0415  likewise
 
     out, facts = console(), summary.facts
-    out.print(say("import.text.from", folder=facts["folder"], layout=say(f"import.layout.{facts['layout']}")))
+    layout = say(f"import.layout.{facts['layout']}")
+    out.print(say("import.text.from", folder=facts["folder"], layout=layout), soft_wrap=True)
     away = sorted((item for item in items if "reason" in item.facts), key=lambda item: item.subject)
     for item in away[:_SHOWN]:
         style = "red" if item.kind == "refused" else "yellow"
