@@ -51,6 +51,7 @@ COMMANDS = {
     "config": ("modgate.cli.config", "Show, check or begin the configuration"),
     "route": ("modgate.cli.route", "Show where a module would come from, and why"),
     "vcs": ("modgate.cli.vcs", "Take a module straight from its repository"),
+    "store": ("modgate.cli.store", "List, measure, prune and pin what is stored"),
     "fsck": ("modgate.cli.fsck", "Check the store, and repair it"),
     "publish": ("modgate.cli.publish", "Send a module version to a gate"),
     "sumdb": ("modgate.cli.sumdb", "Make, audit or copy a checksum log"),
