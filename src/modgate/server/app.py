@@ -26,7 +26,7 @@ from modgate.server.pages import front_page, prefers_chinese
 from modgate.server.publish import send_and_drain
 from modgate.server.represent import respond
 from modgate.server.respond import Headers, Response, error_response, text_response
-from modgate.server.spans import answered, begin_request, cut, refused
+from modgate.server.spans import answered, asked_by, begin_request, cut, refused
 from modgate.server.sumdb import SumDB
 from modgate.server.transmit import CutError, DisconnectedError, transmit
 from modgate.telemetry import METRICS_TYPE, Metrics, RequestResult, new_request_id
@@ -147,7 +147,9 @@ class App:
             await self._admin({**scope, "path": path, "root_path": ""}, receive, send)
             return
         exchange = read_exchange(scope, self.settings.trusted_proxies)
-        with entered(begin_request(exchange, self._mount)):
+        headers = exchange.headers.items()
+        with entered(begin_request(exchange.method, exchange.raw_path, self._mount, headers)) as span:
+            asked_by(span, exchange)
             await self._serve(exchange, receive, send)
 
     async def _serve(self, exchange: Exchange, receive: Receive, send: Send) -> None:

@@ -8,6 +8,7 @@ so only 5xx and answers that were cut count as failures.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from modgate.errors import Invalid
@@ -15,17 +16,22 @@ from modgate.gomod.protocol import Kind, parse
 from modgate.telemetry import tracing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from modgate.server.exchange import Exchange
     from modgate.server.respond import Headers
     from modgate.telemetry import RequestResult
     from modgate.telemetry.tracing import Span, Value
 
-__all__ = ["answered", "begin_request", "cut", "refused"]
+__all__ = ["answered", "asked_by", "begin_request", "cut", "refused"]
 
 _METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE"})
 _PAGES = frozenset({"/", "/healthz", "/readyz", "/metrics", "/favicon.ico"})
 _SUMDB = re.compile(r"/sumdb/.+?/(?:(supported|latest)$|(lookup|tile)/)")
+_SUMDB_ENDINGS = {"lookup": "lookup/{record}", "tile": "tile/{tile}"}
 _CACHED_ONLY = "/cached-only"
+_TRACE_HEADERS = frozenset({b"traceparent", b"tracestate"})
+_SHORT = 300
 _ROUTES = {
     Kind.LIST: "/{module}/@v/list",
     Kind.LATEST: "/{module}/@latest",
@@ -36,27 +42,44 @@ _ROUTES = {
 }
 
 
-def begin_request(exchange: Exchange, mount: str) -> Span:
-    """The span of a request that came; whoever begins it ends it."""
+def begin_request(method: str, raw_path: str, mount: str, headers: Iterable[tuple[bytes, bytes]]) -> Span:
+    """The span of a request that came, within the trace that its headers name; whoever begins it ends it."""
     if not tracing.on():
         return tracing.NO_SPAN
-    method = exchange.method if exchange.method in _METHODS else "_OTHER"
-    about: dict[str, Value | None] = {
-        "http.request.method": method,
-        "url.path": exchange.raw_path,
-        "url.scheme": exchange.origin.partition("://")[0] or None,
-        "client.address": exchange.consumer,
-        "modgate.request_id": exchange.request_id,
-    }
-    route = _route(exchange.raw_path, mount, about)
-    about["http.route"] = route or None
-    carrier = {
-        name: exchange.headers[name.encode()].decode("latin-1")
-        for name in ("traceparent", "tracestate")
-        if name.encode() in exchange.headers
-    }
-    name = f"{'HTTP' if method == '_OTHER' else method} {route}".rstrip()
-    return tracing.begin(name, about, kind="server", carrier=carrier)
+    method = method if method in _METHODS else "_OTHER"
+    about = (_asked if len(raw_path) <= _SHORT else _asked.__wrapped__)(method, raw_path, mount)
+    name = f"{'HTTP' if method == '_OTHER' else method} {about['http.route'] or ''}".rstrip()
+    return tracing.begin(name, about, kind="server", carrier=_carrier(headers))
+
+
+def asked_by(span: Span, exchange: Exchange) -> None:
+    """Say in a request's span who asked."""
+    if span.recording:
+        span.set(
+            {
+                "url.scheme": exchange.origin.partition("://")[0] or None,
+                "client.address": exchange.consumer,
+                "modgate.request_id": exchange.request_id,
+            }
+        )
+
+
+def _carrier(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in headers:
+        if name in _TRACE_HEADERS:
+            known, text = name.decode("ascii"), value.decode("latin-1")
+            # Two parents make none: what they are joined to does not parse.
+            found[known] = f"{found[known]}, {text}" if known in found else text
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _asked(method: str, raw_path: str, mount: str) -> Mapping[str, Value | None]:
+    """What a request line says; the same few thousand come again and again."""
+    about: dict[str, Value | None] = {"http.request.method": method, "url.path": raw_path}
+    about["http.route"] = _route(raw_path, mount, about) or None
+    return about
 
 
 def _route(raw_path: str, mount: str, about: dict[str, Value | None]) -> str:
@@ -68,12 +91,9 @@ def _route(raw_path: str, mount: str, about: dict[str, Value | None]) -> str:
         return mount + path
     if path.startswith("/sumdb/"):
         found = _SUMDB.match(path)
-        ending = (
-            ""
-            if found is None
-            else found[1] or f"{found[2]}/{{{'record' if found[2] == 'lookup' else 'tile'}}}"
-        )
-        return f"{mount}/sumdb/{{database}}/{ending}" if ending else ""
+        if found is None:
+            return ""
+        return f"{mount}/sumdb/{{database}}/{found[1] or _SUMDB_ENDINGS[found[2]]}"
     prefix = _CACHED_ONLY if path.startswith(f"{_CACHED_ONLY}/") else ""
     try:
         request = parse(path[len(prefix) :])

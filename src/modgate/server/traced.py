@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modgate.server.exchange import read_exchange
-from modgate.server.spans import answered, begin_request
+from modgate.server.spans import answered, asked_by, begin_request
 from modgate.server.wire import GateProtocol
 from modgate.telemetry import tracing
 
@@ -43,10 +43,13 @@ class TracedProtocol(GateProtocol):
             super().on_message_complete()
             return
         self._data = b""
-        exchange = read_exchange({**self.scope, "method": "GET", "raw_path": self.url}, self._trusted())
-        self._began = self._shared.monotonic()
-        self._answering = hot
-        self._span = begin_request(exchange, self._mount)
+        path = self.url.decode("latin-1")
+        self._span = span = begin_request("GET", path, self._mount, self.headers)
+        if span.recording:
+            asked = {**self.scope, "method": "GET", "raw_path": self.url}
+            asked_by(span, read_exchange(asked, self._trusted()))
+            self._began = self._shared.monotonic()
+            self._answering = hot
         super().on_message_complete()
         if self._file is None:
             self._over(hot.size)

@@ -141,9 +141,7 @@ class OtelTracer:
             context = api.set_span_in_context(parent.inner, context)
         elif carrier and self._propagator is not None:
             context = self._propagator.extract(carrier, context)
-        known = [
-            api.Link(linked.inner.get_span_context()) for linked in links if isinstance(linked, OtelSpan)
-        ]
+        known = [api.Link(each.inner.get_span_context()) for each in links if isinstance(each, OtelSpan)]
         return OtelSpan(
             self._tracer.start_span(
                 name, context=context, kind=_KINDS[kind], attributes=_clean(attributes), links=known
