@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -49,9 +50,6 @@ async def in_thread(make: Callable[[], Iterator[T]]) -> AsyncGenerator[T, None]:
     """What a blocking iterator yields, taken in a thread, so many at a time."""
     iterator = make()
 
-    def take() -> list[T]:
-        return [item for item, _ in zip(iterator, range(_BATCH), strict=False)]
-
-    while batch := await asyncio.to_thread(take):
+    while batch := await asyncio.to_thread(lambda: list(islice(iterator, _BATCH))):
         for item in batch:
             yield item
