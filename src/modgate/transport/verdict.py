@@ -74,8 +74,8 @@ def status_error(status: int, text: str, headers: Mapping[str, str], where: str)
         return Unavailable(
             "the upstream wants credentials from this gate (401)",
             where=where,
-            next_step="give the gate its credentials for this upstream: [[credentials]] in its "
-            "configuration, or its netrc",
+            next_step="give the gate its credentials for this upstream: a secret in [[upstreams]], "
+            "[[credentials]], or netrc",
             kind="bad-answer",
         )
     if status in {429, 503}:
