@@ -120,7 +120,10 @@ class FsckScene:
     def plant(self, count: int, kinds: Sequence[str] = KINDS, *, seed: int = 1) -> list[Planted]:
         """So many faults, the kinds in turn, each in a version of its own."""
         chosen = random.Random(seed)
-        victims = chosen.sample(self.built, count)
+        whole = [
+            built for built in self.built if all(self.place(built, kind).exists() for kind in KEPT_BY_GO)
+        ]
+        victims = chosen.sample(whole, count)
         planted: list[Planted] = []
         for number, built in enumerate(victims):
             kind = kinds[number % len(kinds)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -44,7 +45,10 @@ def _config(scene: FsckScene) -> str:
 
 def _start(config: str, stage: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "tests.operations.fsck_kill", config, stage]
-    return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MODGATE_")}
+    return subprocess.Popen(
+        command, cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
 
 
 def _faults(scene: FsckScene) -> set[Planted]:
@@ -88,9 +92,9 @@ def test_a_repair_killed_at_any_stage_of_the_store_brings_no_new_fault(tmp_path:
 def test_a_repair_killed_at_any_moment_brings_no_new_fault(tmp_path: Path) -> None:
     chosen = random.Random(3)
     killed = 0
-    with FsckScene(tmp_path, 200) as scene:
+    with FsckScene(tmp_path, 400) as scene:
         config = _config(scene)
-        for turn in range(12):
+        for turn in range(10):
             left = set(scene.plant(60, seed=turn))
             for _ in range(6):
                 process = _start(config, "none")
