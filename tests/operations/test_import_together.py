@@ -62,8 +62,11 @@ async def test_an_error_ends_what_is_under_way() -> None:
             ended.append(number)
         return number
 
-    with pytest.raises(ValueError, match="three"):
+    async def all_of_them() -> None:
         async with aclosing(together(_numbers(9), work, at_once=5)) as results:
             async for _ in results:
                 pass
+
+    with pytest.raises(ValueError, match="three"):
+        await all_of_them()
     assert sorted(ended) == [0, 1, 2, 4]
