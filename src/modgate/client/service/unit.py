@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from modgate.errors import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from modgate.client.service.plan import Plan
 
@@ -71,7 +71,7 @@ def unit_text(plan: Plan) -> str:
         "[Service]",
         "Type=notify",
         "NotifyAccess=main",
-        f"ExecStart={' '.join(map(_argument, plan.command))}",
+        f"ExecStart={' '.join(_command(plan.command))}",
         "ExecReload=/bin/kill -HUP $MAINPID",
         "Restart=on-failure",
         "RestartSec=2",
@@ -136,6 +136,15 @@ def _user(plan: Plan) -> Iterator[str]:
 
 def _words(paths: Iterable[str]) -> str:
     return " ".join(_word(path) for path in dict.fromkeys(paths))
+
+
+def _command(words: Sequence[str]) -> Iterator[str]:
+    """The program, in whose name systemd allows no quotes and knows no `$$`, and its arguments."""
+    program, *arguments = words
+    if re.search(r"[\"'\\$]", program):
+        program, arguments = "/usr/bin/env", [program, *arguments]
+    yield _word(program)
+    yield from map(_argument, arguments)
 
 
 def _argument(text: str) -> str:
