@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from tests.support.modules import World
 from tests.support.upstreams import FaultUpstream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 LIB = "example.test/Lib"
@@ -34,10 +36,15 @@ class Stage:
         self.folder, self.upstream, self.feed, self.world = folder, upstream, feed, world
         self.count = 0
 
-    def gate(self, **index: Any) -> Gate:
+    def gate(self, *, enabled: bool = True, environment: Mapping[str, str] | None = None) -> Gate:
         """A gate over the one store."""
-        table = {"enabled": True, "url": self.feed.url, "interval": INTERVAL, **index}
-        return Gate(self.folder / "gate", upstream=self.upstream.url, config={**SETTINGS, "index": table})
+        table = {"enabled": enabled, "url": self.feed.url, "interval": INTERVAL}
+        return Gate(
+            self.folder / "gate",
+            upstream=self.upstream.url,
+            config={**SETTINGS, "index": table},
+            environment=environment,
+        )
 
     def release(self, path: str = LIB) -> tuple[str, float]:
         """A new version upstream, announced at once; and when."""
@@ -78,14 +85,23 @@ def metric(gate: Gate, name: str) -> float:
     return float(lines[0].split()[1])
 
 
-def test_whatever_the_feed_does_the_lists_follow_it_and_serving_never_suffers(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param(("500", "cut", "repeat", "back"), id="some"),
+        pytest.param((*FAULTS, "hang"), id="all", marks=pytest.mark.long),
+    ],
+)
+def test_whatever_the_feed_does_the_lists_follow_it_and_serving_never_suffers(
+    stage: Stage, faults: tuple[str, ...]
+) -> None:
     with stage.gate() as gate:
         assert listed(gate) == ["v1.0.0"]
         assert listed(gate) == ["v1.0.0"]
         newest = json.loads(gate.ask(f"{ESCAPED}/@latest").body)["Version"]
         assert newest == "v1.0.0"
         calm, after, lags = [], [], []
-        for fault in [*FAULTS, "hang"]:
+        for fault in faults:
             version, at = stage.release()
             calm.append(until(lambda version=version: version in listed(gate)) - at)  # type: ignore[misc]
             until(lambda: metric(gate, "modgate_index_up") == 1)
@@ -112,30 +128,23 @@ def test_whatever_the_feed_does_the_lists_follow_it_and_serving_never_suffers(st
     assert not [url for url in asked if "other" in url], "nobody asked for it"
 
 
-def test_nothing_is_refreshed_that_nobody_asked_for(stage: Stage) -> None:
-    with stage.gate() as gate:
+def test_nothing_is_refreshed_that_nobody_asked_for_or_that_is_private(stage: Stage) -> None:
+    inside = "example.test/inside"
+    stage.world.add(inside, "v1.0.0")
+    stage.world.finish()
+    routes = [{"match": [inside], "source": stage.upstream.url, "private": True}]
+    with stage.gate(environment={"MODGATE_ROUTES": json.dumps(routes)}) as gate:
         listed(gate)
+        assert gate.ask(f"/{inside}/@v/list").text == "v1.0.0\n"
         before = stage.upstream.counts()
         stage.release("example.test/other")
-        until(lambda: metric(gate, "modgate_index_entries_total") == 1)
+        stage.release(inside)
+        until(lambda: metric(gate, "modgate_index_entries_total") == 2)
         version, _ = stage.release()
         until(lambda: version in listed(gate))
         new = {url for url, count in stage.upstream.counts().items() if before.get(url) != count}
         assert new == {f"{ESCAPED}/@v/list"}
-
-
-def test_private_modules_are_never_refreshed_because_of_a_feed(stage: Stage) -> None:
-    config = {**SETTINGS, "index": {"enabled": True, "url": stage.feed.url, "interval": INTERVAL}}
-    settings = stage.folder / "private"
-    routes = json.dumps([{"match": ["example.test/Lib"], "source": stage.upstream.url, "private": True}])
-    with Gate(
-        settings, upstream=stage.upstream.url, config=config, environment={"MODGATE_ROUTES": routes}
-    ) as gate:
-        assert listed(gate) == ["v1.0.0"]
-        stage.release()
-        until(lambda: metric(gate, "modgate_index_entries_total") == 1)
-        time.sleep(3 * INTERVAL)
-        assert listed(gate) == ["v1.0.0"]
+        assert gate.ask(f"/{inside}/@v/list").text == "v1.0.0\n"
 
 
 def test_a_killed_gate_goes_on_where_it_was_and_misses_nothing(stage: Stage) -> None:
@@ -167,11 +176,23 @@ def test_an_upstream_that_was_down_is_asked_again_also_after_a_restart(stage: St
         until(lambda: version in listed(gate))
 
 
-def test_without_the_switch_no_feed_is_asked(stage: Stage) -> None:
+def test_a_reload_switches_the_feed_on_and_off(stage: Stage) -> None:
     with stage.gate(enabled=False) as gate:
         listed(gate)
         stage.release()
         time.sleep(3 * INTERVAL)
         assert listed(gate) == ["v1.0.0"]
         assert "modgate_index_lag_seconds" not in gate.ask("/metrics").text
-    assert stage.feed.feed.asked == 0
+        assert stage.feed.feed.asked == 0
+        settings = stage.folder / "gate" / "modgate.toml"
+        off = settings.read_text()
+        settings.write_text(off.replace("enabled = false", "enabled = true"))
+        os.kill(gate.pid, signal.SIGHUP)
+        version, _ = stage.release()
+        until(lambda: version in listed(gate))
+        settings.write_text(off)
+        os.kill(gate.pid, signal.SIGHUP)
+        until(lambda: "modgate_index_up" not in gate.ask("/metrics").text)
+        asked = stage.feed.feed.asked
+        time.sleep(3 * INTERVAL)
+        assert stage.feed.feed.asked == asked

@@ -81,8 +81,7 @@ class Following:
             finally:
                 if task is not None:
                     task.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await task
+                    await asyncio.gather(task, return_exceptions=True)
 
     async def _follow(self) -> None:
         metrics = self._gate.standing.metrics
@@ -90,6 +89,9 @@ class Following:
         metrics.follow_index(lambda: follower.lag, lambda: follower.up)
         try:
             await follower.run()
+        except Exception:
+            structlog.get_logger("modgate.index").exception("index: nobody follows the feed any more")
+            raise
         finally:
             self.follower = None
             metrics.follow_index(None)
