@@ -175,6 +175,8 @@ async def test_a_gate_that_can_ask_nobody_exports_what_it_has_proved(tmp_path: P
         ("there.tar", "it exists"),
         ("nowhere/x.tar", "no such folder"),
         ("x.tar.zst", "not a form"),
+        ("store/out", "lies in the store"),
+        ("store/out.tar", "lies in the store"),
     ],
 )
 async def test_a_target_that_is_something_else_is_left_alone(tmp_path: Path, name: str, text: str) -> None:

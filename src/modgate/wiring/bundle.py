@@ -6,6 +6,7 @@ the folder's own view is followed and verified step by step, and in the end with
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -115,9 +116,19 @@ class _FolderBundle:
 
 
 def bundles(gate: Gate) -> Callable[[Path], Awaitable[Bundle]]:
-    """What opens a folder for an export of a gate. Raises Unavailable."""
+    """What opens a folder for an export of a gate. Raises Unavailable, Invalid for one in its own store."""
 
     async def open_folder(folder: Path) -> Bundle:
+        await asyncio.to_thread(_check_apart, folder, gate.ground.config.store.path)
         return _FolderBundle(await DiskStore.open(folder, clock=time.time), folder, gate)
 
     return open_folder
+
+
+def _check_apart(folder: Path, store: Path | None) -> None:
+    if store is not None and folder.resolve().is_relative_to(store.resolve()):
+        raise Invalid(
+            "this lies in the store that is to be exported",
+            where=str(folder),
+            next_step="Name another folder.",
+        )
