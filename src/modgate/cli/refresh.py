@@ -23,7 +23,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def refresh(
     ctx: typer.Context,
     modules: Annotated[
-        list[str] | None, typer.Argument(metavar="[MODULE|PATTERN]...", help=text("refresh.help.modules"))
+        list[str] | None, typer.Argument(metavar="MODULE|PATTERN", help=text("refresh.help.modules"))
     ] = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help=text("refresh.help.everything"))] = False,

@@ -67,7 +67,7 @@ class Shown:
                 self._say(
                     "refresh.text.moved",
                     query=f"@{text}",
-                    before=before or self._say("refresh.text.nothing"),
+                    before=before or self._say("refresh.text.unknown"),
                     after=after or self._say("refresh.text.nothing"),
                 )
             )
@@ -81,7 +81,7 @@ class Shown:
             self._line(line)
 
     def _line(self, text: str) -> None:
-        self._console.print(Padding(Text(text), (0, 0, 0, 2)))
+        self._console.print(Padding(Text(text), (0, 0, 0, 2), expand=False))
 
 
 def _some(versions: Sequence[str], count: int) -> str:

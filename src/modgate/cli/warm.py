@@ -24,7 +24,7 @@ def warm(
     ctx: typer.Context,
     wanted: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE|DIR|MODULE@VERSION]...", help=text("warm.help.wanted")),
+        typer.Argument(metavar="FILE|DIR|MODULE@VERSION", help=text("warm.help.wanted")),
     ] = None,
     *,
     toolchains: Annotated[

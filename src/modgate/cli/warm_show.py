@@ -69,7 +69,7 @@ class Shown:
             lines = [f"{fault['where']}: {fault['what']}" if fault.get("where") else fault["what"]]
             lines += [fault["next_step"]] if fault.get("next_step") else []
             for line in "\n".join(lines).splitlines():
-                self._console.print(Padding(Text(line), (0, 0, 0, 2)))
+                self._console.print(Padding(Text(line), (0, 0, 0, 2), expand=False))
         if len(self._faults) > _FAULTS:
             self._console.print(self._say("warm.text.more", count=len(self._faults) - _FAULTS))
 

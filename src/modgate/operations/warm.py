@@ -16,6 +16,7 @@ will not be there, with its error). Not `ok` where anything failed.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -185,6 +186,7 @@ async def _graph(filler: Filler, graph: Graph, known: frozenset[Pair]) -> int:
     for pair in loaded.downloads(known):
         if pair not in needed:
             _want_all(filler, pair, optional=True)
+    _want_selected(filler, loaded)
     return len(known.difference(loaded.downloads(known)))
 
 
@@ -205,6 +207,15 @@ async def _module(works: Works, filler: Filler, subject: str, *, alone: bool) ->
         await _load(filler, loaded)
         for pair in loaded.downloads(()):
             _want_all(filler, pair)
+        _want_selected(filler, loaded)
+
+
+def _want_selected(filler: Filler, graph: ModGraph) -> None:
+    """The go.mods of all selected versions: `go list -m all` reads them, and a build does without."""
+    for pair in map(graph.actual, graph.build_list()):
+        if pair[1]:
+            with suppress(Invalid):
+                _want_go_mod(filler, module.check(*pair), optional=True)
 
 
 async def _load(filler: Filler, graph: ModGraph) -> None:
