@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import random
 import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from modgate.gomod.module import check
 from modgate.ledger.memory import MemoryLedger
 from modgate.model import BlobMeta, VerificationRecord
+from modgate.model.operations import Progress
+from modgate.operations import run_operation
 from modgate.storage.disk import DiskStore
 from tests.support.fsck import fsck, works_on
 from tests.support.modules import BuiltModule, World
@@ -146,4 +149,25 @@ async def test_a_fault_is_found_and_mended_beside_the_same_load(tmp_path: Path) 
     finally:
         load.over = True
         await task
+        await store.close()
+
+
+async def test_a_run_that_is_left_ends_at_once_and_leaves_the_store_as_it_was(tmp_path: Path) -> None:
+    world = World(tmp_path / "world")
+    store = await DiskStore.open(tmp_path / "store", clock=time.time)
+    ledger = MemoryLedger(clock=time.time)
+    load = _Load(store, ledger, [])
+    for number in range(3):
+        built = world.add(PATH, f"v1.{number}.0", padding=400_000)
+        await load._put(built.url("zip").lstrip("/"), built, "zip")
+    works = works_on(store, ledger)
+    try:
+        # A thousand bytes a second: it would take twenty minutes.
+        async with aclosing(run_operation(works, "fsck", {"rate": 1000, "repair": True})) as events:
+            async for event in events:
+                assert isinstance(event, Progress)
+                break
+        items, summary = await fsck(works)
+        assert (items, summary.ok) == ([], True)
+    finally:
         await store.close()

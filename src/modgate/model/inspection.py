@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from modgate.model.blob import BlobMeta
@@ -179,7 +179,7 @@ class Inspection(Protocol):
     async def count(self, enter: Callable[[str], Enter]) -> tuple[int, int]:
         """How many files a walk will see, and their bytes."""
 
-    def walk(self, enter: Callable[[str], Enter], read: Callable[[list[Place]], T]) -> AsyncIterator[T]:
+    def walk(self, enter: Callable[[str], Enter], read: Callable[[list[Place]], T]) -> AsyncGenerator[T, None]:
         """What `read` makes of every name, in order, a few hundred at a time; folders only where `enter` says
         so, and the inspector's own never. Both run in a thread of the inspector. Raises Unavailable where
         the store is gone.
@@ -188,7 +188,7 @@ class Inspection(Protocol):
     async def examine(self, keys: Sequence[str], judge: Callable[[Look], Judged]) -> list[Finding]:
         """Judge the objects that stand under these keys, in one thread. Raises what the judge raises."""
 
-    def leftovers(self) -> AsyncIterator[list[Fault]]:
+    def leftovers(self) -> AsyncGenerator[list[Fault], None]:
         """Notes without an object (`orphan`), and temporary files that nobody has written to for a day."""
 
     async def without_zip(self, keys: Sequence[str]) -> list[str]:

@@ -29,7 +29,7 @@ from modgate.operations.fsck_names import Name, Part, folder_choice, read_name, 
 from modgate.operations.params import params_as
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine, Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from modgate.model.inspection import Enter, Finding, Inspection, Inspector, Judged, Place
     from modgate.model.operations import Event
@@ -146,20 +146,22 @@ class _Check:
         running: deque[asyncio.Task[list[Fault]]] = deque()
         most = 1 if self._works.serving else 2
         try:
-            async for names, misplaced in self._inspection.walk(self._enter, self._read):
-                if misplaced:
-                    yield [fault for fault, place in misplaced if await self._inspection.stands(place)]
-                for some in _portions(names):
-                    running.append(asyncio.create_task(self._examined(some)))
-                    while len(running) >= most + 1:
-                        await asyncio.wait({running[0]}, timeout=_EVERY)
-                        yield running.popleft().result() if running[0].done() else []
+            async with aclosing(self._inspection.walk(self._enter, self._read)) as walk:
+                async for names, misplaced in walk:
+                    if misplaced:
+                        yield [fault for fault, place in misplaced if await self._inspection.stands(place)]
+                    for some in _portions(names):
+                        running.append(asyncio.create_task(self._examined(some)))
+                        while len(running) > most:
+                            await asyncio.wait({running[0]}, timeout=_EVERY)
+                            yield running.popleft().result() if running[0].done() else []
             while running:
                 await asyncio.wait({running[0]}, timeout=_EVERY)
                 yield running.popleft().result() if running[0].done() else []
             if self._part.whole:
-                async for faults in self._inspection.leftovers():
-                    yield faults
+                async with aclosing(self._inspection.leftovers()) as left:
+                    async for faults in left:
+                        yield faults
         finally:
             for task in running:
                 task.cancel()
@@ -247,27 +249,30 @@ class _Check:
     # --- repairing
 
     async def _repaired(self) -> AsyncGenerator[Event, None]:
+        """Some at a time, told in the order in which they were found."""
         mending = Mending(self._works, self._inspection, self._keys)
-        for number, fault in enumerate(self._faults):
-            async for event in self._waited(mending.mend(fault), number):
-                if isinstance(event, Progress):
-                    yield event
-                    continue
-                self._mended += event.mended
-                yield _item("repair", fault, event)
-
-    async def _waited(
-        self, work: Coroutine[Any, Any, Done], number: int
-    ) -> AsyncGenerator[Progress | Done, None]:
-        """Progress while it runs, then its result."""
-        task = asyncio.create_task(work)
+        waiting = deque(self._faults)
+        running: deque[tuple[Fault, asyncio.Task[Done]]] = deque()
+        told = 0
         try:
-            while not (await asyncio.wait({task}, timeout=_EVERY))[0]:
-                yield Progress(done=number, total=len(self._faults), now="repair")
-            yield task.result()
+            while waiting or running:
+                while waiting and len(running) < max(1, self._works.concurrency):
+                    fault = waiting.popleft()
+                    running.append((fault, asyncio.create_task(mending.mend(fault))))
+                fault, task = running[0]
+                await asyncio.wait({task}, timeout=_EVERY)
+                if not task.done():
+                    yield Progress(done=told, total=len(self._faults), failed=told - self._mended)
+                    continue
+                running.popleft()
+                done = task.result()
+                told += 1
+                self._mended += done.mended
+                yield _item("repair", fault, done)
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for _, task in running:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in running), return_exceptions=True)
 
     def _progress(self) -> Progress | None:
         now = self._works.monotonic()

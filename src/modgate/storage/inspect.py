@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,7 +26,7 @@ from modgate.storage.inspect_pace import Pace
 from modgate.storage.keys import OWN_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from modgate.model.inspection import Look, Stamp
     from modgate.storage.disk import DiskStore
@@ -98,12 +98,15 @@ class DiskInspection:
     async def count(self, enter: Callable[[str], Enter]) -> tuple[int, int]:
         """How many files a walk will see, and their bytes."""
         files = size = 0
-        async for some in self.walk(enter, _amount):
-            files += some[0]
-            size += some[1]
+        async with aclosing(self.walk(enter, _amount)) as amounts:
+            async for some in amounts:
+                files += some[0]
+                size += some[1]
         return files, size
 
-    async def walk(self, enter: Callable[[str], Enter], read: Callable[[list[Place]], T]) -> AsyncIterator[T]:
+    async def walk(
+        self, enter: Callable[[str], Enter], read: Callable[[list[Place]], T]
+    ) -> AsyncGenerator[T, None]:
         """What `read` makes of every name, in order."""
         places = self._places(enter)
 
@@ -126,7 +129,7 @@ class DiskInspection:
 
         return await self._run(run)
 
-    async def leftovers(self) -> AsyncIterator[list[Fault]]:
+    async def leftovers(self) -> AsyncGenerator[list[Fault], None]:
         """Sidecars without an object, temporary files that nobody has written to for a day."""
         faults = self._mender.leftovers()
         while batch := await self._run(lambda: list(islice(faults, _BATCH))):
