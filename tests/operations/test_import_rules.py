@@ -146,6 +146,10 @@ async def test_links_pipes_and_huge_files_are_named_and_not_read(tmp_path: Path)
     module.symlink_to(tmp_path / "elsewhere")
     ran = await scene.take(tmp_path / "there")
     assert ran.refused() == {f"{b.path}@{b.version}": "broken" for b in (pipe, huge, huge_mod, link)}
+    texts = {item.subject: item.facts["text"] for item in ran.items if "text" in item.facts}
+    assert "no regular file" in texts[f"{pipe.path}@{pipe.version}"]
+    assert "symbolic link" in texts[f"{link.path}@{link.version}"]
+    assert "more than the limit" in texts[f"{huge.path}@{huge.version}"]
     # Three versions lie behind the linked folder, which is not looked into.
     assert (ran.facts["found"], ran.facts["imported"]) == (9, 5)
 
