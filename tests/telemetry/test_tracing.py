@@ -172,6 +172,24 @@ def test_log_lines_name_the_span_they_are_about(ended: Ended, capsys: pytest.Cap
         assert f'"span_id": "{span}"' in line
 
 
+@pytest.mark.parametrize(("named", "joined"), [("tracecontext,baggage", True), ("none", False)])
+def test_without_its_propagator_a_trace_is_neither_joined_nor_carried_on(
+    monkeypatch: pytest.MonkeyPatch, named: str, joined: bool
+) -> None:
+    monkeypatch.setenv("OTEL_PROPAGATORS", named)
+    exporter = InMemorySpanExporter()
+    tracer = otel.OtelTracer([lambda: exporter], service="test", version="1")
+    tracing.install(tracer)
+    try:
+        carrier = {"traceparent": f"00-{'4b' * 16}-{'00f0' * 4}-01"}
+        with tracing.span("request", kind="server", carrier=carrier) as span:
+            assert (tracing.ids()[0] == "4b" * 16) is joined
+            assert bool(tracing.carried(span)) is joined
+    finally:
+        tracing.install(None)
+        tracer.close()
+
+
 async def test_a_trace_is_carried_to_an_upstream_that_is_a_gate_and_to_nobody_else(ended: Ended) -> None:
     heard: list[tuple[str, str]] = []
     other: list[str] = []

@@ -33,6 +33,7 @@ from modgate.feeds.bookmark import Place
 from modgate.feeds.entries import SECOND, read_page, write_time
 from modgate.gomod import module
 from modgate.model import Context
+from modgate.telemetry import tracing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -173,7 +174,8 @@ class Follower:
         self._refresher.forget_before(floor)
         self._rounds += 1
         try:
-            more = await self._read()
+            with tracing.span("index round", root=True):
+                more = await self._read()
         except ModgateError as error:
             wait = self._failed(error.what, error.retry_after if isinstance(error, Unavailable) else None)
         else:
