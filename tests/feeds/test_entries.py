@@ -113,7 +113,7 @@ def test_a_line_that_is_none_is_passed_over(between: bytes) -> None:
 
 def test_a_page_whose_last_line_is_cut_is_told() -> None:
     page = read_page(line() + line()[:-20], until=NOW)
-    assert (len(page.entries), page.fault) == (1, "its last line is cut")
+    assert (len(page.entries), page.fault) == (1, "its page is cut")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_page_whose_last_line_is_cut_is_told() -> None:
 )
 def test_what_is_no_index_is_told(body: bytes) -> None:
     page = read_page(body, until=NOW)
-    assert (page.entries, page.newest, page.fault) == ((), 0, "it is no module index")
+    assert (page.entries, page.newest, page.fault) == ((), 0, "its answer is no module index")
 
 
 def test_an_empty_page_is_whole() -> None:

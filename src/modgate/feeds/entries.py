@@ -92,7 +92,7 @@ def read_page(data: bytes, *, until: int) -> Page:
         if line is None:
             refused += 1
             if number == len(lines):
-                fault = "its last line is cut" if read else "it is no module index"
+                fault = "its page is cut" if read else "its answer is no module index"
             continue
         read += 1
         at = read_time(line.timestamp)
