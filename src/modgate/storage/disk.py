@@ -171,7 +171,7 @@ class DiskStore:
             )
         reserved = room.begin()
         try:
-            await room.admit(reserved, key, len(data))
+            await room.admit(reserved, key, len(data), patient=not mutable)
             await room.settled(key)
             stored = await self.run(
                 lambda: self.tree.store(key, data, meta, mutable=mutable, reserved=reserved)

@@ -22,6 +22,7 @@ import structlog
 from modgate.errors import Invalid, ModgateError
 from modgate.gomod import module
 from modgate.gomod.types import Version
+from modgate.storage.usage import stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -42,7 +43,7 @@ _CHUNK = 64
 """Objects removed in one trip to the thread; writers and pins are looked at in between."""
 
 _CANDIDATES = 20_000
-_READING = 10.0
+_READING = 3.0
 """Seconds within which whoever looked a large object up opens it."""
 
 _PAUSE = 5.0
@@ -82,6 +83,7 @@ class Eviction:
         self._fixed: int | None = None  # bytes that could not go at the last look for candidates
         self._looked = 0.0  # until when that look need not be repeated
         self._spent = False  # whether the last eviction ended without room enough
+        self._failed = False  # whether that was because it could not be known what is spared
         self._reading: deque[tuple[float, str, weakref.ref[DiskBlob]]] = deque()
         self._closing = False
         self.leaving: frozenset[str] = frozenset()
@@ -115,12 +117,25 @@ class Eviction:
         """Whether an object of this size cannot fit, whatever may go."""
         if size > limit:
             return True
-        if self._fixed is None or (self._fixed + size > limit and self._monotonic() >= self._looked):
+        recent = self._monotonic() < self._looked
+        if self._failed and recent:
+            return True
+        if self._fixed is None or (self._fixed + size > limit and not recent):
             try:
                 await self._look(_by_stem(await self._spared()))
             except ModgateError as error:
                 self._stop(error)
+                return True
         return self._fixed is None or self._fixed + size > limit
+
+    async def may_go(self, key: str) -> bool:
+        """Whether an object under this key could be evicted once it is stored."""
+        stem = stem_of(key)
+        try:
+            return stem is not None and not _by_stem(await self._spared())(stem)
+        except ModgateError as error:
+            self._stop(error)
+            return False
 
     async def _run(self) -> None:
         removed = 0
@@ -147,7 +162,7 @@ class Eviction:
 
     def _stop(self, error: ModgateError) -> None:
         _log.warning("store_eviction_stopped", error=str(error))
-        self._spent = True
+        self._spent = self._failed = True
         self._looked = self._monotonic() + _PAUSE
 
     async def _batch(self, excess: int) -> list[Candidate]:
@@ -178,10 +193,15 @@ class Eviction:
     async def _look(self, spared: Callable[[str], bool]) -> None:
         """Look for candidates among everything. The longer that takes, the later it is done again."""
         usage = self._usage
-        began = self._monotonic()
-        found, may_go = await self._hands.submit(lambda: usage.oldest(_CANDIDATES, spared))
-        ended = self._monotonic()
-        self._looked = ended + min(_PAUSE, 10 * (ended - began))
+
+        def look() -> tuple[list[Candidate], int, float]:
+            began = self._monotonic()
+            found, may_go = usage.oldest(_CANDIDATES, spared)
+            return found, may_go, self._monotonic() - began
+
+        found, may_go, seconds = await self._hands.submit(look)
+        self._looked = self._monotonic() + min(_PAUSE, 10 * seconds)
+        self._failed = False
         self._fixed = usage.stored - may_go
         self._candidates = deque(found)
 

@@ -4,8 +4,9 @@
    reserved within the limit.
 2. What does not fit sets an eviction off (see `eviction`); writers go on as soon as there is room for them.
 3. Where nothing more can go, one writer alone may write beyond the limit, and the others wait for it, for a
-   time. Its object takes its name only if it fits in the end; otherwise it is `NoRoom`: to be passed on
-   without being kept. What cannot fit from the beginning takes this way without evicting anybody.
+   time. Its object takes its name if it fits in the end, or if it may be evicted itself: then nobody else
+   gets beyond the limit until all is within it again. Otherwise it is `NoRoom`: to be passed on without being
+   kept. What cannot fit from the beginning takes this way without evicting anybody.
 4. The files of a checksum database are never refused: without its tree head the gate could verify nothing.
 
 Belongs to one event loop; what blocks runs in a thread of its own, so that no look-up waits behind it.
@@ -14,6 +15,7 @@ Belongs to one event loop; what blocks runs in a thread of its own, so that no l
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from copy import copy
 from typing import TYPE_CHECKING
 
@@ -40,6 +42,11 @@ _log = structlog.get_logger(__name__)
 _LOW = 0.95
 _PATIENCE = 60.0
 """Seconds that a writer waits for one that is beyond the limit."""
+
+_PATIENCE_AT_END = 10.0
+"""Seconds that a small object waits for its place: its bytes are with the client already."""
+
+_LOOK = 0.2
 
 _BESIDE = 3 * BLOCK
 """What an object needs at most beside its bytes."""
@@ -166,35 +173,40 @@ class Room:
                 return
             if not self._eviction.nothing_left() and not await self._eviction.hopeless(whole, self._limit):
                 await self._make_way(count)
-            elif self._beyond is None:
+            elif self._is_free():
                 self._beyond = reserved
                 reserved.beyond = True
             else:
                 await self._wait(until)
 
-    async def admit(self, reserved: Reserved, key: str, size: int) -> None:
+    async def admit(self, reserved: Reserved, key: str, size: int, *, patient: bool = True) -> None:
         """Have the whole cost of an object reserved within the limit. Raises NoRoom, Unavailable."""
         await self.counted()
         cost = cost_of(key, size)
         count = max(0, cost - reserved.held)
         if not count and not reserved.beyond:
             return
+        until = self._monotonic() + (_PATIENCE_AT_END if patient else 0.0)
         while not self._usage.take(reserved, count):
             self._check_open()
-            if key.startswith(_NEVER_REFUSED):
+            hopeless = await self._eviction.hopeless(cost, self._limit)
+            if not hopeless and not self._eviction.nothing_left():
+                await self._make_way(count)
+            elif key.startswith(_NEVER_REFUSED) or (
+                reserved.beyond and not hopeless and await self._eviction.may_go(key)
+            ):
                 self._usage.force(reserved, count)
                 return
-            if self._eviction.nothing_left() or await self._eviction.hopeless(cost, self._limit):
+            elif hopeless or reserved.beyond or self._monotonic() >= until:
                 raise NoRoom(
                     f"the store's limit of {self._limit} bytes leaves no room for {size} more", where=key
                 )
-            await self._make_way(count)
+            else:
+                await self._pause()
 
     def release(self, reserved: Reserved) -> None:
         """A writer is done: what it reserved is stored or gone."""
         self._usage.release(reserved)
-        if self._beyond is reserved:
-            self._beyond = None
         self._tell()
 
     # --- parts
@@ -223,7 +235,7 @@ class Room:
 
     def _excess(self) -> int:
         usage = self._usage
-        return usage.stored + usage.flight + self._wanted - int(self._limit * _LOW)
+        return usage.held + self._wanted - int(self._limit * _LOW)
 
     async def _make_way(self, count: int) -> None:
         """Wait for the next step of an eviction that makes room for so much."""
@@ -234,16 +246,26 @@ class Room:
         finally:
             self._wanted -= count
 
+    def _is_free(self) -> bool:
+        """Whether nobody is beyond the limit, with bytes in flight or with an object that came so."""
+        if self._beyond is not None and not self._beyond.held and self._usage.held <= self._limit:
+            self._beyond = None
+        return self._beyond is None
+
     async def _wait(self, until: float) -> None:
-        try:
-            async with asyncio.timeout(max(0.0, until - self._monotonic())):
-                await self._moved.wait()
-        except TimeoutError:
+        if self._monotonic() >= until:
             raise Unavailable(
                 f"the store's limit of {self._limit} bytes leaves no room: a transfer is beyond it already",
                 next_step="Ask again; raise cache.limit, or unpin or remove something (modgate store).",
                 kind="storage-full",
-            ) from None
+            )
+        await self._pause()
+
+    async def _pause(self) -> None:
+        """Until something moves, or it is time to look again."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK):
+                await self._moved.wait()
 
     def _check_open(self) -> None:
         if self._closing:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from os import stat_result
 
-__all__ = ["BLOCK", "Candidate", "Reserved", "Usage", "cost_of"]
+__all__ = ["BLOCK", "Candidate", "Reserved", "Usage", "cost_of", "stem_of"]
 
 BLOCK = 4096
 
@@ -68,6 +68,12 @@ def cost_of(key: str, size: int) -> int:
     return (-(-size // BLOCK) + (2 if key.endswith(".zip") else 1)) * BLOCK
 
 
+def stem_of(key: str) -> str | None:
+    """The part of the key that the files of a version share; None for what is no such file."""
+    split = _split(key)
+    return None if split is None else split[0]
+
+
 def _split(key: str) -> tuple[str, int] | None:
     """The part of a key that the files of a version share, and which of them it is."""
     found = _OF_VERSION.fullmatch(key)
@@ -86,6 +92,11 @@ class Usage:
         self._lock = threading.Lock()
 
     # --- writers
+
+    @property
+    def held(self) -> int:
+        """All that is stored and being written."""
+        return self.stored + self.flight
 
     def take(self, reserved: Reserved, count: int) -> bool:
         """Reserve `count` more bytes if all that is held then is within the limit."""
