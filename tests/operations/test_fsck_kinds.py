@@ -145,10 +145,11 @@ async def test_links_and_pipes_are_neither_followed_noropened(tmp_path: Path, re
         assert await bench.found() == []
 
 
-async def test_what_the_file_system_keeps_for_itself_is_no_fault(tmp_path: Path) -> None:
+async def test_what_the_file_system_and_go_keep_for_themselves_is_no_fault(tmp_path: Path) -> None:
     async with opened(tmp_path) as bench:
         bench.path("lost+found").mkdir()
         bench.path("empty.example/folder").mkdir(parents=True)
+        bench.path(f"{STEM}.lock").touch()
         assert await bench.found() == []
 
 

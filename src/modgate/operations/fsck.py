@@ -178,7 +178,7 @@ class _Check:
             if place.form is Form.FILE and (name := read_name(place.name)) is not None:
                 self._count(name, place)
                 names.append(name)
-            elif self._part.whole or self._is_in_part(place):
+            elif (self._part.whole or self._is_in_part(place)) and not _is_lock_of_go(place):
                 misplaced.append((_misplaced(place), place))
         return names, misplaced
 
@@ -303,6 +303,13 @@ def _misplaced(place: Place) -> Fault:
     if place.form is Form.SPECIAL:
         return Fault("layout", place.name, "name-special")
     return Fault("layout", place.name, why_misplaced(place.name, folder=place.form is Form.FOLDER))
+
+
+def _is_lock_of_go(place: Place) -> bool:
+    """A module cache that became a store keeps the empty files that go locked its versions with."""
+    return (
+        place.form is Form.FILE and place.size == 0 and place.name.endswith(".lock") and "/@v/" in place.name
+    )
 
 
 def _item(kind: str, fault: Fault, done: Done | None = None) -> Item:
