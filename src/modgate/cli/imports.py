@@ -26,7 +26,6 @@ __all__ = ["app", "run", "size_text"]
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 _SHOWN = 200
-_LAYOUTS = ("auto", "modcache", "athens", "goproxy", "modgate")
 
 
 @app.command(context_settings=CONTEXT, help=text("import.help.command"))

@@ -37,11 +37,12 @@ from modgate.operations.imports_together import in_thread, together
 from modgate.operations.params import params_as
 from modgate.source.folder import FolderUpstream
 from modgate.source.folder_layout import Layout, find_place, scan
+from modgate.source.folder_tar import TarFiles, is_tar
 from modgate.source.proxy import ProxySource
 from modgate.source.published import list_of, published_versions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 
     from modgate.gomod.types import ModulePath
     from modgate.model import BlobStore
@@ -58,7 +59,7 @@ class Params(msgspec.Struct, forbid_unknown_fields=True):
     """Parameters.
 
     Attributes:
-        folder: An absolute path.
+        folder: An absolute path: a folder, or an export as .tar, .tar.gz or .tgz.
         layout: A `Layout`, or `auto`.
         only: Globs over module paths, as in GOPRIVATE; empty for all.
         dry_run: Judge, and store nothing.
@@ -102,24 +103,23 @@ async def import_(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Eve
     Raises Invalid (a parameter; no such folder), Unavailable (the folder, the store or the ledger fails).
     """
     wish = params_as(Params, params)
-    place = await asyncio.to_thread(find_place, _folder(wish), _layout(wish))
+    place, folder, entries_there = await asyncio.to_thread(_opened, _folder(wish), _layout(wish))
     yield Item(kind="folder", subject=str(place.root), facts={"layout": place.layout.value})
     total = 0
     told = float("-inf")
-    async with aclosing(in_thread(lambda: _wanted(place, wish))) as entries:
-        async for _ in entries:
-            total += 1
-            if works.monotonic() - told >= _PERIOD:
-                told = works.monotonic()
-                yield Progress(done=0, now=str(place.root))
     tally = _Tally()
-    folder = FolderUpstream(place)
     source = ProxySource(folder)
     way = works.way_from(source)
     try:
+        async with aclosing(in_thread(lambda: _wanted(entries_there(), wish))) as entries:
+            async for _ in entries:
+                total += 1
+                if works.monotonic() - told >= _PERIOD:
+                    told = works.monotonic()
+                    yield Progress(done=0, now=str(place.root))
         taker = Taker(works, way, source, folder, dry=wish.dry_run)
         async with (
-            aclosing(in_thread(lambda: _wanted(place, wish))) as entries,
+            aclosing(in_thread(lambda: _wanted(entries_there(), wish))) as entries,
             aclosing(together(entries, taker.take, at_once=works.concurrency)) as outcomes,
         ):
             async for outcome in outcomes:
@@ -140,10 +140,21 @@ async def import_(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Eve
     yield Summary(ok=not tally.failed, facts=_facts(place, wish, tally))
 
 
-def _wanted(place: Place, wish: Params) -> Iterator[Entry]:
+def _opened(
+    folder: Path, layout: str
+) -> tuple[Place, FolderUpstream | TarFiles, Callable[[], Iterator[Entry]]]:
+    """Where modules lie, what answers for them, and what names them; blocks."""
+    if layout in {"auto", Layout.TAR} and is_tar(folder) and not folder.is_dir():
+        tar = TarFiles.at(folder)
+        return tar.place, tar, tar.scan
+    place = find_place(folder, layout)
+    return place, FolderUpstream(place), lambda: scan(place)
+
+
+def _wanted(there: Iterator[Entry], wish: Params) -> Iterator[Entry]:
     """What the folder names, as far as it was asked for; a name that is none only where all was."""
     globs = ",".join(wish.only)
-    for entry in scan(place):
+    for entry in there:
         if not globs or (entry.version is not None and match_prefix_patterns(globs, entry.version.path)):
             yield entry
 

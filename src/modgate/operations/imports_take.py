@@ -16,7 +16,7 @@ import asyncio
 import enum
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from modgate.errors import Absent, Denied, Invalid, ModgateError, Tampered, Unavailable, Unverified
 from modgate.gomod import dirhash, modzip
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from modgate.operations.works import Way, Works
     from modgate.source.folder import FolderUpstream
     from modgate.source.folder_layout import Entry
+    from modgate.source.folder_tar import TarFiles
 
 __all__ = ["Outcome", "State", "Taker"]
 
@@ -79,7 +80,7 @@ class Taker:
     """Judges and takes versions; `dry` judges only. `source` answers from `folder`, `way` leads from it."""
 
     def __init__(
-        self, works: Works, way: Way, source: ModuleSource, folder: FolderUpstream, *, dry: bool
+        self, works: Works, way: Way, source: ModuleSource, folder: FolderUpstream | TarFiles, *, dry: bool
     ) -> None:
         self._works = works
         self._way = way
@@ -203,7 +204,7 @@ class Taker:
         def run() -> T:
             try:
                 with self._folder.open_file(request) as file:
-                    return function(file)
+                    return function(cast("BinaryIO", file))
             except OSError as error:
                 raise Unavailable(f"cannot be read: {error.strerror}", kind="bad-answer") from error
 

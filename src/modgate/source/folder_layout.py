@@ -25,12 +25,12 @@ from modgate.gomod import module
 from modgate.gomod.protocol import Kind, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from modgate.gomod.types import ModulePath, ModuleVersion
 
-__all__ = ["Entry", "Layout", "Place", "candidates", "find_place", "open_beneath", "scan"]
+__all__ = ["Entry", "Layout", "Place", "candidates", "entries_of", "find_place", "open_beneath", "scan"]
 
 _KINDS = {kind.value: kind for kind in (Kind.INFO, Kind.MOD, Kind.ZIP)}
 _ATHENS = {"go.mod": Kind.MOD, "source.zip": Kind.ZIP}
@@ -47,6 +47,7 @@ class Layout(enum.StrEnum):
     ATHENS = "athens"
     GOPROXY = "goproxy"
     MODGATE = "modgate"
+    TAR = "tar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +240,11 @@ def _of_goproxy(place: Place, folder: str) -> Iterator[Entry]:
         _, files = _listing(root, folder, place)
     finally:
         os.close(root)
+    yield from entries_of(folder, files)
+
+
+def entries_of(folder: str, files: Iterable[str]) -> Iterator[Entry]:
+    """The versions that the files of one `…/@v` name and that could be proved."""
     versions: dict[str, set[Kind]] = {}
     for file in files:
         stem, _, ending = file.rpartition(".")
