@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modgate.cli import USAGE
-from modgate.cli.speech import catalogue
+from modgate.cli.speech import catalogue, text
 from modgate.messages import Language
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True, "max_conten
 
 ConfigFile = Annotated[
     str | None,
-    typer.Option("--config", metavar="FILE", help="TOML file to read instead of the user's own."),
+    typer.Option("--config", metavar="FILE", help=text("cli.option.config")),
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set any key, as in fetch.retries=3. Repeatable."),
+    typer.Option("--set", metavar="KEY=VALUE", help=text("cli.option.set")),
 ]
 
 

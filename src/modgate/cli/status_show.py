@@ -217,6 +217,8 @@ def _store(store: Facts, say: Catalogue) -> Iterable[RenderableType]:
         parts.append(say("status.store.limit", limit=size_text(limit)))
     if objects is not None:
         parts.append(say("status.store.objects", count=f"{objects:,}"))
+    if store.get("evictions"):
+        parts.append(say("status.store.evictions", count=f"{store['evictions']:,}"))
     if store.get("disk_free") is not None:
         parts.append(say("status.store.free", size=size_text(store["disk_free"])))
     if parts:

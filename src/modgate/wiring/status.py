@@ -79,7 +79,7 @@ async def status_facts(
         "fills": {"under_way": gate.stack.cached.filling},
         "prefetch": _prefetch(gate),
         "upstreams": [_upstream(each, counted) for each in gate.ground.upstreams.made()],
-        "store": await _store(gate),
+        "store": _store(gate),
         "memory_cache": {
             "answers": len(app.memo),
             "bytes": app.memo.held,
@@ -127,13 +127,18 @@ def _upstream(upstream: Upstream, counted: Counted) -> dict[str, Any]:
     return facts
 
 
-async def _store(gate: Gate) -> dict[str, Any]:
+def _store(gate: Gate) -> dict[str, Any]:
     """The folder, its size as far as the store keeps it, and the room that is left."""
-    config = gate.ground.config
-    path = config.store.path
+    path = gate.ground.config.store.path
+    usage = gate.ground.store.usage()
     facts: dict[str, Any] = {
         "path": None if path is None else str(path.absolute()),
-        "limit": config.cache.limit if path is not None else config.store.limit,
+        "limit": usage.limit,
+        "size": usage.used,
+        "objects": usage.objects,
+        "in_flight": usage.in_flight,
+        "evictions": usage.evictions,
+        "evicted_bytes": usage.evicted,
     }
     return facts | ({} if path is None else _room(path))
 
