@@ -137,19 +137,21 @@ async def test_nothing_is_set_aside_while_the_database_cannot_be_asked(tmp_path:
         assert bench.path(f"{STEM}.zip").exists()
 
 
-async def test_a_torn_note_is_damage(tmp_path: Path) -> None:
+async def test_a_torn_note_of_bytes_that_a_record_contradicts_is_damage(tmp_path: Path) -> None:
     async with opened(tmp_path) as bench:
         note = bench.path(f".modgate/meta/{STEM}.zip")
         note.write_bytes(note.read_bytes()[:20])
         for level in LEVELS:
             assert await bench.found(level=level) == [("sidecar-torn", f"{STEM}.zip")]
+        await bench.record("zip", "h1:" + "B" * 43 + "=")
         assert await bench.mended() == [("fetched", True)]
-        assert await bench.found() == []
 
 
-async def test_a_torn_note_of_a_private_module_is_made_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_torn_note_of_bytes_in_order_is_made_anew(tmp_path: Path, kept: bool) -> None:
     async with opened(tmp_path) as bench:
-        bench.options = {"way": NoWay(), "kept": lambda _path: True}
+        bench.options = {"way": NoWay(), "kept": lambda _path: kept}
+        await bench.record("zip", bench.built.h1)
         bench.path(f".modgate/meta/{STEM}.zip").write_bytes(b"{")
         assert await bench.mended() == [("forgotten", True)]
         assert await bench.found() == []

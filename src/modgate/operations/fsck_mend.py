@@ -82,10 +82,9 @@ class Mending:
         assert name.request is not None
         if fault.kind == "record" and (done := await self._right(fault, name)) is not None:
             return done
+        if fault.reason == "sidecar-torn" and await self._stands_without_note(name):
+            return Done("forgotten", mended=True)
         if fault.kind not in _WRONG_BYTES and works.kept(name.request.path):
-            if fault.kind == "sidecar" and fault.reason == "sidecar-torn":
-                await self._inspection.forget(fault.where)
-                return Done("forgotten", mended=True)
             return Done("left-kept", mended=False)
         await self._inspection.set_aside(fault.where, fault.stamp, f"fsck: {fault.reason}")
         beside = None
@@ -118,6 +117,20 @@ class Mending:
             if finding.judged.faults:
                 return Done("still", mended=False, why=finding.judged.faults[0].reason)
         return Done("fetched", mended=True)
+
+    async def _stands_without_note(self, name: Name) -> bool:
+        """Delete a note that cannot be read; whether nothing else speaks against the bytes."""
+        await self._inspection.forget(name.key)
+        for finding in await self._inspection.examine(
+            [name.key], Judge({name.key: name}, Level.DEEP, self._keys)
+        ):
+            judged = finding.judged
+            if judged.faults:
+                return False
+            if judged.h1 and name.version is not None:
+                record = await self._works.ledger.seen(name.version, name.kind)
+                return record is None or record.h1 == judged.h1
+        return True
 
     async def _right(self, fault: Fault, name: Name) -> Done | None:
         """What stops a repair of an object that a record disagrees with; None if its bytes are wrong."""
