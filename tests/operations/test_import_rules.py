@@ -130,6 +130,21 @@ async def test_lists_name_what_came_in(tmp_path: Path) -> None:
         assert listed == scene.world.list_of(path)
 
 
+async def test_an_import_that_brings_nothing_leaves_what_is_remembered(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, 4)
+    goproxy(scene, tmp_path / "there")
+    await scene.take(tmp_path / "there")
+    newest = tmp_path / "store" / "example.test" / "leaf" / "@latest"
+    newest.write_bytes(scene.built[1].info)
+    assert (await scene.take(tmp_path / "there")).facts["there"] == 4
+    assert newest.exists()
+    listed = newest.parent / "@v" / "list"
+    listed.unlink()  # as an import that was killed before its end leaves it
+    await scene.take(tmp_path / "there")
+    assert listed.read_bytes() == scene.world.list_of("example.test/leaf")
+    assert not newest.exists()
+
+
 async def test_links_pipes_and_huge_files_are_named_and_not_read(tmp_path: Path) -> None:
     scene = Scene(tmp_path, 12)
     place = goproxy(scene, tmp_path / "there")

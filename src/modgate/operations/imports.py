@@ -79,6 +79,7 @@ class _Tally:
         self.reasons: Counter[str] = Counter()
         self.size = 0
         self.modules: set[ModulePath] = set()
+        self.changed: set[ModulePath] = set()
 
     def count(self, outcome: Outcome) -> None:
         self.states[outcome.state] += 1
@@ -87,6 +88,8 @@ class _Tally:
             self.reasons[outcome.reason] += 1
         elif outcome.entry.version is not None:
             self.modules.add(outcome.entry.version.path)
+            if outcome.state is State.IMPORTED:
+                self.changed.add(outcome.entry.version.path)
 
     @property
     def done(self) -> int:
@@ -134,8 +137,10 @@ async def import_(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Eve
         await way.close()
     if not wish.dry_run:
         for path in sorted(tally.modules):
-            await _list(works.store, path)
-            await works.way.forget(path)
+            # An import that was ended before it came to this is run again.
+            listed = await _list(works.store, path)
+            if listed or path in tally.changed:
+                await works.way.forget(path)
     yield _progress(tally, total, "")
     yield Summary(ok=not tally.failed, facts=_facts(place, wish, tally))
 
@@ -196,12 +201,16 @@ def _facts(place: Place, wish: Params, tally: _Tally) -> dict[str, Any]:
     }
 
 
-async def _list(store: BlobStore, path: ModulePath) -> None:
-    """Have the stored list name what is stored whole, so that it does when no upstream can be asked."""
+async def _list(store: BlobStore, path: ModulePath) -> bool:
+    """Have the stored list name what is stored whole, so that it does when no upstream can be asked; whether
+    it had to change.
+    """
     kept, confirmed = await list_of(store, path)
     found = await published_versions(store, path)
     listed = protocol.encode_list(sorted_versions({*kept, *found}))
-    if listed != protocol.encode_list(kept):
-        # A list made here says nothing about what other sources have: a gate must ask them first.
-        meta = BlobMeta(sha256=hashlib.sha256(listed).hexdigest(), size=len(listed), stored_at=confirmed)
-        await store.replace(Request(Kind.LIST, path).url_path, listed, meta)
+    if listed == protocol.encode_list(kept):
+        return False
+    # A list made here says nothing about what other sources have: a gate must ask them first.
+    meta = BlobMeta(sha256=hashlib.sha256(listed).hexdigest(), size=len(listed), stored_at=confirmed)
+    await store.replace(Request(Kind.LIST, path).url_path, listed, meta)
+    return True
