@@ -98,14 +98,16 @@ def test_the_machines_store_is_given_by_systemd_unless_one_is_named(tmp_path: Pa
     plan, _ = _plan(tmp_path)
     assert plan.store is None
     assert "Environment=MODGATE_STORE=%S/modgate/store" in unit_text(plan)
-    plan, _ = _plan(tmp_path, "store = '/srv/go modules'")
+    plan, notes = _plan(tmp_path, "store = '/srv/go modules'")
+    assert notes == ["store"]
     text = unit_text(plan)
     assert 'ReadWritePaths="/srv/go modules"' in text
     assert "MODGATE_STORE" not in text
 
 
 def test_a_users_store_is_the_users(tmp_path: Path) -> None:
-    plan, _ = _plan(tmp_path, system=False)
+    plan, _ = _plan(tmp_path, system=False, XDG_CACHE_HOME="/elsewhere")
+    assert dict(plan.environment)["XDG_CACHE_HOME"] == "/elsewhere"
     assert plan.store == f"{tmp_path}/.cache/modgate/store"
     assert plan.credentials == ()
 

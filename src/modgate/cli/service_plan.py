@@ -64,6 +64,8 @@ def plan_for(
         reads.append(str(file.absolute()))
     command = [*program, "serve", *(["--config", str(file.absolute())] if file is not None else [])]
     notes += _surroundings(loaded, environ, system=system, file=file)
+    if system and store is not None:
+        notes.append(Message("service.note.store", {"store": str(store)}))
     if system and file is not None and not _others_read(file):
         notes.append(Message("service.note.config", {"file": str(file)}))
     notes += [
@@ -80,7 +82,7 @@ def plan_for(
         reads=tuple(dict.fromkeys([*_program_files(program), *reads])),
         writes=() if cache is None else (str(cache.expanduser().absolute()),),
         credentials=tuple(handed),
-        environment=tuple(_environment(environ)),
+        environment=tuple(_environment(environ, system=system)),
         environment_file=environment_file,
         home=home,
         stop_seconds=int(config.limits.grace) + 15,
@@ -142,13 +144,16 @@ def _variables(environ: Mapping[str, str]) -> list[str]:
     return [name for each in _PROXIES for name in (each, each.lower()) if environ.get(name)]
 
 
-def _environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """PATH with git and go as they are found here, and the proxies that hold no password."""
+def _environment(environ: Mapping[str, str], *, system: bool) -> Iterator[tuple[str, str]]:
+    """PATH with git and go as they are found here, the proxies that hold no password, the user's own folders."""
     found = (shutil.which(name, path=environ.get("PATH")) for name in ("git", "go", "ssh"))
     folders = [str(Path(each).parent) for each in found if each]
     yield "PATH", ":".join(dict.fromkeys([*folders, *_STANDARD]))
     for name in _variables(environ):
         if redact(environ[name]) == environ[name]:
+            yield name, environ[name]
+    for name in () if system else ("XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+        if environ.get(name, "").startswith("/"):
             yield name, environ[name]
 
 
