@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from modgate.model.inspection import Fault, Judged
 from tests.operations.fsck_bench import LEVELS, PATH, SMALL, STEM, VERSION, cut, flip, opened
 from tests.support.fsck import fsck
 from tests.support.modules import make_zip, zip_h1
@@ -16,7 +17,7 @@ from tests.support.modules import make_zip, zip_h1
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modgate.model.inspection import Judged, Look
+    from modgate.model.inspection import Look
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -197,3 +198,17 @@ async def test_reading_keeps_to_its_rate(tmp_path: Path) -> None:
         _, slow = await fsck(bench.works, rate=1_000_000)
         assert slow.facts["read"] == fast.facts["read"]
         assert slow.facts["mb_per_second"] <= 1.3
+
+
+async def test_a_fault_of_what_went_while_it_was_judged_is_none(tmp_path: Path) -> None:
+    def judge(look: Look) -> Judged:
+        path = bench.path(look.key)
+        if path.exists():
+            path.unlink()
+        return Judged((Fault("rot", look.key, "rot"),))
+
+    async with opened(tmp_path) as bench:
+        inspector = bench.works.inspector
+        assert inspector is not None
+        async with inspector.begin(rate=0, gentle=False) as inspection:
+            assert await inspection.examine([f"{STEM}.zip"], judge) == []
