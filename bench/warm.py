@@ -21,7 +21,6 @@ from pathlib import Path
 from bench import app, procs
 
 HERE = Path(__file__).parent
-ROUNDS = 3
 
 
 def warm(project: Path, store: Path, upstream: str, sumdb: str) -> tuple[float, dict[str, object]]:
@@ -38,8 +37,10 @@ def warm(project: Path, store: Path, upstream: str, sumdb: str) -> tuple[float, 
     return took, facts
 
 
-def measure(project: Path, modcache: Path, work: Path, delay: float, rate: float) -> dict[str, object]:
-    """All seconds, and the ratios."""
+def measure(
+    project: Path, modcache: Path, work: Path, *, delay: float, rate: float, rounds: int
+) -> dict[str, object]:
+    """All seconds, and the ratios; `floor` is the largest zip at the rate of one connection."""
     download = modcache / "cache" / "download"
     seconds: dict[str, float] = {}
     with procs.database(modcache, delay) as (sumdb, _):
@@ -49,18 +50,20 @@ def measure(project: Path, modcache: Path, work: Path, delay: float, rate: float
             seconds["warm again"], again = warm(project, work / "store", slow.url, sumdb)
             seconds["straight"] = app.go_download(project, work, slow.url, [])
         with procs.modgate(work / "store", slow.url, sumdb, log=work / "gate.log") as gate:
-            for turn in range(ROUNDS):
+            for turn in range(rounds):
                 seconds[f"from the warmed gate {turn}"] = app.go_download(project, work, gate.url, [])
                 seconds[f"from file:// {turn}"] = app.go_download(project, work, f"file://{download}", [])
     pairs = [
-        seconds[f"from the warmed gate {turn}"] / seconds[f"from file:// {turn}"] for turn in range(ROUNDS)
+        seconds[f"from the warmed gate {turn}"] / seconds[f"from file:// {turn}"] for turn in range(rounds)
     ]
+    largest = max(file.stat().st_size for file in (work / "store").rglob("*.zip"))
+    ratios = {"warm / straight": round(seconds["warm"] / seconds["straight"], 3)}
+    ratios["floor / straight"] = round(largest / rate / seconds["straight"], 3)
+    if pairs:
+        ratios["from the warmed gate / file:// (median)"] = round(statistics.median(pairs), 3)
     return {
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
-        "ratios": {
-            "warm / straight": round(seconds["warm"] / seconds["straight"], 3),
-            "from the warmed gate / file:// (median)": round(statistics.median(pairs), 3),
-        },
+        "ratios": ratios,
         "fetched": facts["fetched"],
         "bytes": facts["bytes"],
         "fetched again": again["fetched"],
@@ -78,12 +81,20 @@ def main() -> None:
     parser.add_argument("--modcache", type=Path, default=cache / "modgate-bench")
     parser.add_argument("--delay", type=float, default=0.04, help="of the slow upstream, seconds")
     parser.add_argument("--rate", type=float, default=8e6, help="of the slow upstream, bytes a second")
+    parser.add_argument("--rounds", type=int, default=3, help="downloads from the warmed gate, 0 for none")
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
     options = parser.parse_args()
     app.prepare(options.app, options.modcache)
     work = Path(tempfile.mkdtemp(prefix="modgate-bench-warm-"))
     try:
-        result = measure(options.app, options.modcache, work, options.delay, options.rate)
+        result = measure(
+            options.app,
+            options.modcache,
+            work,
+            delay=options.delay,
+            rate=options.rate,
+            rounds=options.rounds,
+        )
     finally:
         shutil.rmtree(work, ignore_errors=True)
     if options.json:

@@ -186,7 +186,8 @@ async def _graph(filler: Filler, graph: Graph, known: frozenset[Pair]) -> int:
     for pair in loaded.downloads(known):
         if pair not in needed:
             _want_all(filler, pair, optional=True)
-    _want_selected(filler, loaded)
+    if not known:
+        _want_selected(filler, loaded)
     return len(known.difference(loaded.downloads(known)))
 
 
@@ -211,7 +212,7 @@ async def _module(works: Works, filler: Filler, subject: str, *, alone: bool) ->
 
 
 def _want_selected(filler: Filler, graph: ModGraph) -> None:
-    """The go.mods of all selected versions: `go list -m all` reads them, and a build does without."""
+    """The go.mods of all selected versions: without a go.sum `go list -m all` reads them, a build does not."""
     for pair in map(graph.actual, graph.build_list()):
         if pair[1]:
             with suppress(Invalid):

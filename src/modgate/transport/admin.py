@@ -61,7 +61,7 @@ class AdminClient:
         headers = {"content-type": "application/json"}
         if self._token:
             headers["authorization"] = f"Bearer {self._token}"
-        last = False
+        begun = last = False
         try:
             async with (
                 aiohttp.ClientSession(
@@ -78,6 +78,7 @@ class AdminClient:
             ):
                 if answer.status != 200:
                     await self._refuse(answer)
+                begun = True
                 async for line in _lines(answer.content):
                     event = decode_event(line)
                     last = last or type(event).__name__ in {"Summary", "Failure"}
@@ -91,11 +92,16 @@ class AdminClient:
                 kind="bad-answer",
             ) from error
         except FOREIGN as error:
+            if begun:
+                raise self._went_away() from error
             raise transport_error(error, self.name, "operation") from error
         if not last:
-            raise Unavailable(
-                "the server went away before the operation ended", where=self.name, next_step="Run it again."
-            )
+            raise self._went_away()
+
+    def _went_away(self) -> Unavailable:
+        return Unavailable(
+            "the server went away before the operation ended", where=self.name, next_step="Run it again."
+        )
 
     def _connector(self) -> aiohttp.BaseConnector:
         if self._socket is not None:
