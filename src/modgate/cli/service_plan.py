@@ -145,7 +145,7 @@ def _variables(environ: Mapping[str, str]) -> list[str]:
 
 
 def _environment(environ: Mapping[str, str], *, system: bool) -> Iterator[tuple[str, str]]:
-    """PATH with git and go as they are found here, the proxies that hold no password, the user's own folders."""
+    """PATH with git and go as found here, the proxies that hold no password, the user's own folders."""
     found = (shutil.which(name, path=environ.get("PATH")) for name in ("git", "go", "ssh"))
     folders = [str(Path(each).parent) for each in found if each]
     yield "PATH", ":".join(dict.fromkeys([*folders, *_STANDARD]))
