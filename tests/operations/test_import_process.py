@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from modgate.model.operations import Progress
+from modgate.transport.admin import AdminClient
 from tests.operations.import_scene import Scene, goproxy, modcache
 from tests.support.fsck import assert_clean
 from tests.support.gate import Gate
@@ -95,6 +99,21 @@ def test_a_running_server_takes_the_import_and_its_lists_name_it(tmp_path: Path)
         assert json.loads(out)["versions"] == 8
     assert_clean(tmp_path / "store")
     assert_clean(tmp_path / "bundle")
+
+
+async def test_a_client_that_goes_away_ends_its_export_and_leaves_nothing(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, 60, padding=500_000)
+    goproxy(scene, tmp_path / "there")
+    await scene.take(tmp_path / "there")
+    with Gate(tmp_path, upstream="off", sumdb="off"):
+        client = AdminClient(socket=tmp_path / "store" / ".modgate" / "admin.sock")
+        async with aclosing(client.run("export", {"target": str(tmp_path / "out.tar.gz")})) as events:
+            assert isinstance(await anext(events), Progress)
+            assert [path for path in tmp_path.iterdir() if "out.tar" in path.name]
+        deadline = time.monotonic() + 20
+        while [path for path in tmp_path.iterdir() if "out.tar" in path.name]:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
 
 
 def test_a_tar_file_for_which_there_is_no_room_leaves_nothing(tmp_path: Path) -> None:

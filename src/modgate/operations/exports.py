@@ -35,7 +35,7 @@ from modgate.model.operations import Item, Progress, Summary
 from modgate.operations.exports_choice import Group, Wanted, groups_of, groups_stored
 from modgate.operations.exports_failures import translated
 from modgate.operations.exports_sink import Sink, check_target, open_sink
-from modgate.operations.imports_together import together
+from modgate.operations.imports_together import to_the_end, together
 from modgate.operations.params import params_as
 from modgate.source.bodies import drain
 from modgate.source.verified import stored_sums
@@ -120,7 +120,7 @@ async def export(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Even
         await sink.finish()
         databases = list(sink.bundle.databases)
     finally:
-        await sink.close()
+        await to_the_end(sink.close())
     yield _progress(tally, "")
     failed = tally["damaged"] + tally["differs"] + tally["missing"] + tally["unproved"]
     counts = ("modules", "versions", "objects", "there", "bytes", "held", "damaged", "differs", "missing")

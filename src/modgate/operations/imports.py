@@ -33,7 +33,7 @@ from modgate.gomod.semver import sorted_versions
 from modgate.model import BlobMeta
 from modgate.model.operations import Item, Progress, Summary
 from modgate.operations.imports_take import Outcome, State, Taker
-from modgate.operations.imports_together import in_thread, together
+from modgate.operations.imports_together import in_thread, to_the_end, together
 from modgate.operations.params import params_as
 from modgate.source.folder import FolderUpstream
 from modgate.source.folder_layout import Layout, find_place, scan
@@ -134,7 +134,7 @@ async def import_(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Eve
                     told = works.monotonic()
                     yield _progress(tally, total, outcome.entry.name)
     finally:
-        await way.close()
+        await to_the_end(way.close())
     if not wish.dry_run:
         for path in sorted(tally.modules):
             # An import that was ended before it came to this is run again.

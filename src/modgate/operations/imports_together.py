@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
     from typing import Any
 
-__all__ = ["in_thread", "together"]
+__all__ = ["in_thread", "to_the_end", "together"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _BATCH = 200
+_ending: set[asyncio.Task[None]] = set()
 
 
 async def together(
@@ -44,6 +45,16 @@ async def together(
         for task in running:
             task.cancel()
         await asyncio.gather(*running, *done, return_exceptions=True)
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Give something back, whole, whatever cancels who waits for it: a server whose client has gone cancels
+    at each `await` anew, and what is half given back would stay.
+    """
+    task = asyncio.create_task(work)
+    _ending.add(task)
+    task.add_done_callback(_ending.discard)
+    await asyncio.shield(task)
 
 
 async def in_thread(make: Callable[[], Iterator[T]]) -> AsyncGenerator[T, None]:
