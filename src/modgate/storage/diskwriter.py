@@ -185,12 +185,13 @@ class DiskWriter:
     async def _drop(self) -> None:
         self._dropped = True
         self._tail = bytearray()
-        if self._path or self._failure is not None:  # a thread may be making the file just now
-            try:
+        try:
+            if self._path or self._failure is not None:  # a thread may be making the file just now
                 await self._shell.run(self._drop_now)
-            except ModgateError:
-                self._drop_now()  # the store is closing: its threads are gone
-        self._give_back()
+        except ModgateError:
+            self._drop_now()  # the store is closing: its threads are gone
+        finally:
+            self._give_back()  # also where whoever closes it was cancelled: the thread drops it all the same
 
     def _give_back(self) -> None:
         """What is not on the disk any more, or stands there as an object, is not in flight."""

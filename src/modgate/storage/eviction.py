@@ -22,7 +22,6 @@ import structlog
 from modgate.errors import Invalid, ModgateError
 from modgate.gomod import module
 from modgate.gomod.types import Version
-from modgate.storage.usage import stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -127,15 +126,6 @@ class Eviction:
                 self._stop(error)
                 return True
         return self._fixed is None or self._fixed + size > limit
-
-    async def may_go(self, key: str) -> bool:
-        """Whether an object under this key could be evicted once it is stored."""
-        stem = stem_of(key)
-        try:
-            return stem is not None and not _by_stem(await self._spared())(stem)
-        except ModgateError as error:
-            self._stop(error)
-            return False
 
     async def _run(self) -> None:
         removed = 0

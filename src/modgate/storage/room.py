@@ -3,10 +3,10 @@
 1. Nothing is written before the folder has been counted, and nobody's bytes reach the disk before they are
    reserved within the limit.
 2. What does not fit sets an eviction off (see `eviction`); writers go on as soon as there is room for them.
-3. Where nothing more can go, one writer alone may write beyond the limit, and the others wait for it, for a
-   time. Its object takes its name if it fits in the end, or if it may be evicted itself: then nobody else
-   gets beyond the limit until all is within it again. Otherwise it is `NoRoom`: to be passed on without being
-   kept. What cannot fit from the beginning takes this way without evicting anybody.
+3. Where nothing more can go, one writer alone may write beyond the limit: it does not count while the others
+   go on within. The next who wants to waits for it, for a time. Its object takes its name once there is room
+   for it as for any other; otherwise it is `NoRoom`: to be passed on without being kept. What cannot fit from
+   the beginning takes this way without evicting anybody.
 4. The files of a checksum database are never refused: without its tree head the gate could verify nothing.
 
 Belongs to one event loop; what blocks runs in a thread of its own, so that no look-up waits behind it.
@@ -104,7 +104,7 @@ class Room:
         return StoreUsage(
             self._limit,
             usage.stored if self._counted else None,
-            usage.flight,
+            usage.flight + usage.outside,
             usage.objects if self._counted else None,
             self._eviction.count,
             self._eviction.size,
@@ -173,9 +173,9 @@ class Room:
                 return
             if not self._eviction.nothing_left() and not await self._eviction.hopeless(whole, self._limit):
                 await self._make_way(count)
-            elif self._is_free():
+            elif self._beyond is None:
                 self._beyond = reserved
-                reserved.beyond = True
+                self._usage.go_beyond(reserved)
             else:
                 await self._wait(until)
 
@@ -183,30 +183,29 @@ class Room:
         """Have the whole cost of an object reserved within the limit. Raises NoRoom, Unavailable."""
         await self.counted()
         cost = cost_of(key, size)
-        count = max(0, cost - reserved.held)
-        if not count and not reserved.beyond:
-            return
+        count = cost - reserved.held
         until = self._monotonic() + (_PATIENCE_AT_END if patient else 0.0)
-        while not self._usage.take(reserved, count):
+        while count > 0 and not self._usage.take(reserved, count):
             self._check_open()
             hopeless = await self._eviction.hopeless(cost, self._limit)
             if not hopeless and not self._eviction.nothing_left():
                 await self._make_way(count)
-            elif key.startswith(_NEVER_REFUSED) or (
-                reserved.beyond and not hopeless and await self._eviction.may_go(key)
-            ):
+            elif key.startswith(_NEVER_REFUSED):
                 self._usage.force(reserved, count)
-                return
-            elif hopeless or reserved.beyond or self._monotonic() >= until:
+            elif hopeless or self._monotonic() >= until:
                 raise NoRoom(
                     f"the store's limit of {self._limit} bytes leaves no room for {size} more", where=key
                 )
             else:
                 await self._pause()
+                continue
+            count = cost - reserved.held
 
     def release(self, reserved: Reserved) -> None:
         """A writer is done: what it reserved is stored or gone."""
         self._usage.release(reserved)
+        if self._beyond is reserved:
+            self._beyond = None
         self._tell()
 
     # --- parts
@@ -245,12 +244,6 @@ class Room:
             await self._moved.wait()
         finally:
             self._wanted -= count
-
-    def _is_free(self) -> bool:
-        """Whether nobody is beyond the limit, with bytes in flight or with an object that came so."""
-        if self._beyond is not None and not self._beyond.held and self._usage.held <= self._limit:
-            self._beyond = None
-        return self._beyond is None
 
     async def _wait(self, until: float) -> None:
         if self._monotonic() >= until:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from os import stat_result
 
-__all__ = ["BLOCK", "Candidate", "Reserved", "Usage", "cost_of", "stem_of"]
+__all__ = ["BLOCK", "Candidate", "Reserved", "Usage", "cost_of"]
 
 BLOCK = 4096
 
@@ -53,12 +53,15 @@ class Candidate(NamedTuple):
 
 
 class Reserved:
-    """Bytes that one writer has reserved and not stored yet; `used` is when it was last (ms)."""
+    """Bytes that one writer has reserved and not stored yet: within the limit (`held`), or as the one that is
+    beyond it (`outside`). `used` is when it began (ms).
+    """
 
-    __slots__ = ("beyond", "held", "used")
+    __slots__ = ("beyond", "held", "outside", "used")
 
     def __init__(self) -> None:
         self.held = 0
+        self.outside = 0
         self.beyond = False
         self.used = 0
 
@@ -66,12 +69,6 @@ class Reserved:
 def cost_of(key: str, size: int) -> int:
     """Bytes that an object takes on a disk, with what stands beside it."""
     return (-(-size // BLOCK) + (2 if key.endswith(".zip") else 1)) * BLOCK
-
-
-def stem_of(key: str) -> str | None:
-    """The part of the key that the files of a version share; None for what is no such file."""
-    split = _split(key)
-    return None if split is None else split[0]
 
 
 def _split(key: str) -> tuple[str, int] | None:
@@ -87,6 +84,7 @@ class Usage:
         self.limit = limit
         self.stored = 0
         self.flight = 0
+        self.outside = 0
         self.objects = 0
         self._versions: dict[str, bytes] = {}
         self._lock = threading.Lock()
@@ -95,7 +93,7 @@ class Usage:
 
     @property
     def held(self) -> int:
-        """All that is stored and being written."""
+        """What counts against the limit: stored, and being written within it."""
         return self.stored + self.flight
 
     def take(self, reserved: Reserved, count: int) -> bool:
@@ -108,16 +106,32 @@ class Usage:
             return True
 
     def force(self, reserved: Reserved, count: int) -> None:
-        """Reserve in any case."""
+        """Reserve in any case; outside for the writer that is beyond the limit."""
         with self._lock:
-            self.flight += count
-            reserved.held += count
+            if reserved.beyond:
+                self.outside += count
+                reserved.outside += count
+            else:
+                self.flight += count
+                reserved.held += count
+
+    def go_beyond(self, reserved: Reserved) -> None:
+        """From now on this writer does not count against the limit."""
+        with self._lock:
+            reserved.beyond = True
+            self.flight -= reserved.held
+            self.outside += reserved.held
+            reserved.outside, reserved.held = reserved.held, 0
 
     def release(self, reserved: Reserved) -> None:
         """Give back what was reserved and did not become an object."""
         with self._lock:
-            self.flight -= reserved.held
-            reserved.held = 0
+            self._give_back(reserved)
+
+    def _give_back(self, reserved: Reserved) -> None:
+        self.flight -= reserved.held
+        self.outside -= reserved.outside
+        reserved.held = reserved.outside = 0
 
     # --- the folder
 
@@ -125,8 +139,7 @@ class Usage:
         """An object stands, in place of one of `before` bytes; what was reserved for it has become it."""
         with self._lock:
             self._add(key, size, before, reserved.used)
-            self.flight -= reserved.held
-            reserved.held = 0
+            self._give_back(reserved)
 
     def leave(self, key: str, size: int) -> None:
         """An object of `size` bytes is gone."""
