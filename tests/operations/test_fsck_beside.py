@@ -6,11 +6,12 @@ import asyncio
 import hashlib
 import random
 import time
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
+from modgate.errors import Unavailable
 from modgate.gomod.module import check
 from modgate.ledger.memory import MemoryLedger
 from modgate.model import BlobMeta, VerificationRecord
@@ -59,9 +60,11 @@ class _Load:
                     body = "".join(f"v1.{n}.0\n" for n in range(self._chosen.randrange(1, 400))).encode()
                     await self._store.replace(f"{key.partition('/@v/')[0]}/@v/list", body, _meta(body))
                 case 3:
-                    await self._streamed(key, built, kind)
+                    with suppress(Unavailable):  # removed by another while it was stored
+                        await self._streamed(key, built, kind)
                 case _:
-                    await self._put(key, built, kind)
+                    with suppress(Unavailable):
+                        await self._put(key, built, kind)
             self.done += 1
 
     async def _put(self, key: str, built: BuiltModule, kind: str) -> None:
