@@ -102,7 +102,7 @@ def test_a_running_server_takes_the_import_and_its_lists_name_it(tmp_path: Path)
 
 
 async def test_a_client_that_goes_away_ends_its_export_and_leaves_nothing(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, 60, padding=500_000)
+    scene = Scene(tmp_path, 8, padding=6_000_000)
     goproxy(scene, tmp_path / "there")
     await scene.take(tmp_path / "there")
     with Gate(tmp_path, upstream="off", sumdb="off"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modgate.operations.imports_together import in_thread, together
+from modgate.operations.imports_together import in_thread, to_the_end, together
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -70,3 +70,21 @@ async def test_an_error_ends_what_is_under_way() -> None:
     with pytest.raises(ValueError, match="three"):
         await all_of_them()
     assert sorted(ended) == [0, 1, 2, 4]
+
+
+async def test_what_is_given_back_is_given_back_whole_however_often_that_is_cancelled() -> None:
+    done = asyncio.Event()
+
+    async def give_back() -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        done.set()
+
+    task = asyncio.create_task(to_the_end(give_back()))
+    for _ in range(3):
+        await asyncio.sleep(0)
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with asyncio.timeout(5):
+        await done.wait()
