@@ -18,13 +18,15 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from prometheus_client.metrics_core import Metric
+
+    from modgate.model.blob import StoreUsage
 
 __all__ = ["METRICS_TYPE", "Cell", "FillResult", "IndexResult", "Metrics", "PrefetchResult", "RequestResult"]
 
@@ -64,6 +66,22 @@ class _Cells(Collector):
             size.add_metric(key, cell.size)
         yield requests
         yield size
+
+
+class _Store(Collector):
+    """How full the store is, asked when the numbers are."""
+
+    def __init__(self, usage: Callable[[], StoreUsage]) -> None:
+        self._usage = usage
+
+    def collect(self) -> Iterator[Metric]:
+        full = self._usage()
+        if full.used is not None and full.objects is not None:
+            yield GaugeMetricFamily("modgate_store_bytes", "Bytes stored.", value=full.used)
+            yield GaugeMetricFamily("modgate_store_objects", "Objects stored.", value=full.objects)
+        yield GaugeMetricFamily("modgate_store_limit_bytes", "The store's limit, 0: none.", value=full.limit)
+        yield CounterMetricFamily("modgate_evictions", "Objects that made way.", value=full.evictions)
+        yield CounterMetricFamily("modgate_evicted_bytes", "Bytes that made way.", value=full.evicted)
 
 
 class Metrics:
@@ -113,6 +131,10 @@ class Metrics:
             "modgate_index_refreshes", "Refreshes of kept answers because of the index feed.", "result"
         )
         self._index_gauges: tuple[Gauge, ...] = ()
+
+    def store(self, usage: Callable[[], StoreUsage]) -> None:
+        """Publish how full the store is; `usage` is asked for each page of numbers."""
+        self.registry.register(_Store(usage))
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)

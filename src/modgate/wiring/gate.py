@@ -228,6 +228,7 @@ async def open_gate(config: Config, *, address: str = "") -> AsyncIterator[Gate]
         ledger = await _open_ledger(config)
         stack.push_async_callback(ledger.close)
         metrics = Metrics()
+        metrics.store(store.usage)
         observer = Observer(metrics, ledger, clock=time.time)
         stack.push_async_callback(observer.close)
         gate = Gate(Standing(store, ledger, metrics, observer, secrets.token_hex(8)), route_table(config))
