@@ -13,6 +13,7 @@ import pytest
 
 from modgate.cli import COMMANDS
 from modgate.config import FLAGS, all_keys, load
+from modgate.config.load import _OF_THE_COMMANDS
 from tests.docs.tables import BEGIN, END, PAGE, ROOT, configuration
 
 if TYPE_CHECKING:
@@ -41,6 +42,17 @@ def _code(text: str) -> list[str]:
 
 _IN_GROUPS = {
     ("config", "show"),
+    ("config", "check"),
+    ("config", "init"),
+    ("config", "schema"),
+    ("service", "install"),
+    ("service", "status"),
+    ("service", "uninstall"),
+    ("store", "du"),
+    ("store", "ls"),
+    ("store", "pin"),
+    ("store", "rm"),
+    ("store", "unpin"),
     ("mirrors", "ls"),
     ("mirrors", "test"),
     ("sumdb", "keygen"),
@@ -102,7 +114,7 @@ def test_every_target_of_make_that_a_page_names_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=_named)
 def test_every_variable_that_a_page_names_exists(page: Path) -> None:
-    known = {"MODGATE_CONFIG", "MODGATE_PUBLISH_TOKEN", *(key.variable for key in all_keys().values())}
+    known = {key.variable for key in all_keys().values()} | _OF_THE_COMMANDS
     assert set(re.findall(r"\bMODGATE_[A-Z_]*[A-Z]", page.read_text(encoding="utf-8"))) <= known
 
 

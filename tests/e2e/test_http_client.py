@@ -163,3 +163,9 @@ def test_the_root_is_a_page_for_people(furnished: Stage) -> None:
     reply = furnished.gate().ask("/")
     assert reply.status == 200
     assert "GOPROXY" in reply.text
+
+
+def test_a_list_that_was_asked_for_just_now_is_no_hit(furnished: Stage) -> None:
+    gate = furnished.gate(config=furnished.quick(cache={"mutable_ttl": 60}))
+    said = [gate.ask("/example.test/leaf/@v/list").headers["modgate-cache"] for _ in range(2)]
+    assert said == ["miss", "hit"]

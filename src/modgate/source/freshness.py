@@ -91,7 +91,7 @@ class Freshness:
             return self._answer(request, stored)
         if stored is None:
             self._verdicts.check(*key)
-            return self._answer(request, await self._first(ctx, key, request))
+            return self._answer(request, await self._first(ctx, key, request), asked=True)
         if 0 <= self._clock() - self._failed.get(key, float("-inf")) < _PAUSE:
             return self._answer(request, stored, stale=True)
         refresh = self._refresh(ctx, key, request, beside=True)
@@ -99,7 +99,7 @@ class Freshness:
             return self._answer(request, stored, stale=True)
         try:
             async with asyncio.timeout(self._settings.refresh_wait):
-                return self._answer(request, await self._joined(refresh))
+                return self._answer(request, await self._joined(refresh), asked=True)
         except Absent:
             if request.kind is Kind.QUERY:
                 raise
@@ -167,8 +167,9 @@ class Freshness:
         age = self._clock() - kept.stored_at
         return age if age >= 0 else float("inf")
 
-    def _answer(self, request: Request, kept: _Kept, *, stale: bool = False) -> Answer:
-        age = self._age(kept)
+    def _answer(self, request: Request, kept: _Kept, *, stale: bool = False, asked: bool = False) -> Answer:
+        """`asked`: the source was asked for this very answer, which is then no hit of the store's."""
+        age = 0.0 if asked else self._age(kept)
         age = 0.0 if age == float("inf") else age
         return Answer(
             request,
