@@ -179,7 +179,9 @@ class Inspection(Protocol):
     async def count(self, enter: Callable[[str], Enter]) -> tuple[int, int]:
         """How many files a walk will see, and their bytes."""
 
-    def walk(self, enter: Callable[[str], Enter], read: Callable[[list[Place]], T]) -> AsyncGenerator[T, None]:
+    def walk(
+        self, enter: Callable[[str], Enter], read: Callable[[list[Place]], T]
+    ) -> AsyncGenerator[T, None]:
         """What `read` makes of every name, in order, a few hundred at a time; folders only where `enter` says
         so, and the inspector's own never. Both run in a thread of the inspector. Raises Unavailable where
         the store is gone.
