@@ -212,7 +212,7 @@ async def _module(works: Works, filler: Filler, subject: str, *, alone: bool) ->
 
 
 def _want_selected(filler: Filler, graph: ModGraph) -> None:
-    """The go.mods of all selected versions: without a go.sum `go list -m all` reads them, a build does not."""
+    """The go.mods of all selected versions: `go list -m all` reads them where no go.sum is in its way."""
     for pair in map(graph.actual, graph.build_list()):
         if pair[1]:
             with suppress(Invalid):
