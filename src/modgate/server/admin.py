@@ -11,14 +11,12 @@ ends its operation; what was done stays done.
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
 
 from modgate.errors import Denied, Invalid, ModgateError
-from modgate.model.operations import Failure, encode_event
 from modgate.operations import OPERATIONS, run_operation
 from modgate.server.respond import error_response
 
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from modgate.operations import Works
+    from modgate.server.running import Running
     from modgate.server.tokens import Tokens
     from modgate.server.transmit import Receive, Send
 
@@ -44,10 +43,12 @@ class Admin:
     Args:
         works: The parts to operate on, asked for at each request.
         tokens: Who may ask over the network; None for the server's own socket, where everyone may.
+        running: What operations run in; closed by whoever made it.
     """
 
-    def __init__(self, works: Callable[[], Works], tokens: Tokens | None) -> None:
+    def __init__(self, works: Callable[[], Works], tokens: Tokens | None, running: Running) -> None:
         self._works = works
+        self._running = running
         self._tokens = tokens
         self._log = structlog.get_logger("modgate.admin")
         self._made: Starlette | None = None
@@ -98,16 +99,8 @@ class Admin:
             headers={"cache-control": "no-store", "x-content-type-options": "nosniff"},
         )
 
-    async def _events(self, name: str, params: Mapping[str, Any]) -> AsyncIterator[bytes]:
-        try:
-            async with aclosing(run_operation(self._works(), name, params)) as events:
-                async for event in events:
-                    yield encode_event(event)
-        except Exception as error:  # noqa: BLE001  a defect must not look like a broken connection
-            # Its text may hold what clients must not see: it belongs into the log.
-            self._log.error("internal error", operation=name, exc_info=error)
-            what = f"an unexpected error in the server ({type(error).__name__}); its log has more"
-            yield encode_event(Failure(error="Unavailable", what=what))
+    def _events(self, name: str, params: Mapping[str, Any]) -> AsyncIterator[bytes]:
+        return self._running.lines(name, run_operation(self._works(), name, params))
 
     def _principal(self, request: Request) -> str:
         """Who asks. Raises Unauthenticated."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modgate.errors import Absent, Invalid, Unavailable
@@ -27,10 +26,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modgate.config import Config
-    from modgate.model import ModuleSource
+    from modgate.gomod.protocol import Request
+    from modgate.gomod.types import ModulePath
+    from modgate.model import Answer, Context, ModuleSource
     from modgate.model.inspection import Inspector
     from modgate.model.operations import Event
     from modgate.operations import Way
+    from modgate.server.running import Running
     from modgate.wiring.gate import Gate
 
 __all__ = ["build_admin", "build_works", "operate", "serve_socket"]
@@ -39,20 +41,42 @@ SOCKET = "admin.sock"
 """The server's own socket, in `.modgate` under the store."""
 
 
+class _PresentWay:
+    """The way into the store under the configuration in force: an operation may outlast a reload."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    async def fetch(self, ctx: Context, request: Request) -> Answer:
+        return await self._gate.stack.cached.fetch(ctx, request)
+
+    async def ensure(self, ctx: Context, request: Request) -> int | None:
+        return await self._gate.stack.cached.ensure(ctx, request)
+
+    async def refresh(self, ctx: Context, request: Request) -> None:
+        await self._gate.stack.cached.refresh(ctx, request)
+
+    async def forget(self, path: ModulePath) -> None:
+        await self._gate.stack.cached.forget(path)
+
+    async def close(self) -> None:
+        """It is the gate's."""
+
+
 def build_works(gate: Gate, *, status: Callable[[], Awaitable[dict[str, Any]]], serving: bool) -> Works:
     """What operations stand on."""
     ground = gate.ground
 
     def way_from(source: ModuleSource) -> Way:
-        return build_way(ground, source, gate.database, gate.standing.observer)
+        return build_way(gate.ground, source, gate.database, gate.standing.observer)
 
     return Works(
         store=ground.store,
         ledger=ground.ledger,
-        way=gate.stack.cached,
+        way=_PresentWay(gate),
         way_from=way_from,
         database=gate.database,
-        kept=partial(may_not_return, ground.table),
+        kept=lambda path: may_not_return(gate.ground.table, path),
         status=status,
         clock=time.time,
         monotonic=time.monotonic,
@@ -75,23 +99,23 @@ def _inspector(gate: Gate) -> Inspector | None:
     return DiskInspector(store, keys, clock=time.time, monotonic=time.monotonic)
 
 
-def build_admin(config: Config, works: Callable[[], Works]) -> Admin | None:
+def build_admin(config: Config, works: Callable[[], Works], running: Running) -> Admin | None:
     """What takes operations over the network; None where no token is configured. Raises Unavailable."""
     if config.admin.token_file is None:
         return None
     tokens = Tokens(config.admin.token_file, who="operators")
     tokens.check()
-    return Admin(works, tokens)
+    return Admin(works, tokens, running)
 
 
 @asynccontextmanager
-async def serve_socket(config: Config, works: Callable[[], Works]) -> AsyncIterator[None]:
+async def serve_socket(config: Config, works: Callable[[], Works], running: Running) -> AsyncIterator[None]:
     """Take operations on the store's own socket until the context ends, where that is wanted."""
     path = _socket(config)
     if path is None:
         yield
         return
-    async with serve_admin(Admin(works, None), path):
+    async with serve_admin(Admin(works, None, running), path):
         yield
 
 

@@ -19,6 +19,7 @@ from modgate.server.app import App, Settings
 from modgate.server.descriptors import connections_within, raise_limit
 from modgate.server.listener import Listen, Listener, Tls, new_event_loop
 from modgate.server.memo import Memo
+from modgate.server.running import Running
 from modgate.server.switch import Switch
 from modgate.server.wire import Limits
 from modgate.telemetry import configure_logging
@@ -55,8 +56,9 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
     """Open everything, serve, close everything in the reverse order."""
     config = loaded.config
     async with open_gate(config, address=str(config.listen)) as gate, AsyncExitStack() as stack:
-        memo = _memo(gate)
-        switch = Switch(_app(gate, gate.inner, memo, lambda: works()))  # noqa: PLW0108  it is made below
+        memo, running = _memo(gate), Running()
+        stack.push_async_callback(running.close)
+        switch = Switch(_app(gate, gate.inner, memo, lambda: works(), running))  # noqa: PLW0108  it is made below
         recent = recent_answers(gate)
 
         async def status() -> dict[str, Any]:
@@ -81,7 +83,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
             listener,
             loaded=loaded,
             load=load,
-            app=lambda inner: _app(gate, inner, memo, works),
+            app=lambda inner: _app(gate, inner, memo, works, running),
             listen=_listen,
             loaded_now=_log_as,
         )
@@ -89,7 +91,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
         started = time.time()
         following = await stack.enter_async_context(follow_index(gate))
         await stack.enter_async_context(recent.running())
-        await stack.enter_async_context(serve_socket(config, works))
+        await stack.enter_async_context(serve_socket(config, works, running))
         await stack.enter_async_context(reloader.watching())
         await listener.serve()
 
@@ -114,7 +116,7 @@ def _memo(gate: Gate) -> Memo:
     return memo
 
 
-def _app(gate: Gate, inner: Inner, memo: Memo, works: Callable[[], Works]) -> App:
+def _app(gate: Gate, inner: Inner, memo: Memo, works: Callable[[], Works], running: Running) -> App:
     """What answers requests under one configuration."""
     ground, config = inner.ground, inner.ground.config
     mirrors = gate.mirrors
@@ -134,7 +136,7 @@ def _app(gate: Gate, inner: Inner, memo: Memo, works: Callable[[], Works]) -> Ap
         ),
         metrics=ground.metrics,
         publishing=build_publishing(ground, inner.publisher),
-        admin=build_admin(config, works),
+        admin=build_admin(config, works, running),
         is_open=ground.table.is_open,
         memo=memo,
     )
