@@ -78,9 +78,9 @@ class Steps:
         if self._left <= 0:
             raise Unavailable(f"died at {what}")
 
-    async def create(self, key: str) -> Any:
+    async def create(self, key: str, *, size: int | None = None) -> Any:
         self._step(f"create {key}")
-        return _Writer(self, await self._inner.create(key), key)
+        return _Writer(self, await self._inner.create(key, size=size), key)
 
     async def get(self, key: str) -> Any:
         found = await self._inner.get(key)
