@@ -42,21 +42,29 @@ COMMANDS = {
     "sums": ("modgate.cli.sums", "Audit go.sum against the checksum database"),
     "serve": ("modgate.cli.serve", "Run the module proxy"),
     "status": ("modgate.cli.status", "Show how a running server is"),
-    "warm": ("modgate.cli.warm", "Fill the cache ahead from go.mod, go.sum or go.work"),
-    "import": ("modgate.cli.imports", "Take in a module cache, an Athens or goproxy folder"),
-    "export": ("modgate.cli.exports", "Write modules of the store for another site"),
+    "config": ("modgate.cli.config", "Show, check or begin the configuration"),
     "service": ("modgate.cli.service", "Run the gate as a service of systemd or launchd"),
     "completion": ("modgate.cli.completion", "Complete commands with the TAB key"),
+    "warm": ("modgate.cli.warm", "Fill the cache ahead from go.mod, go.sum or go.work"),
     "refresh": ("modgate.cli.refresh", "Ask upstream for new versions now"),
-    "config": ("modgate.cli.config", "Show, check or begin the configuration"),
-    "route": ("modgate.cli.route", "Show where a module would come from, and why"),
-    "vcs": ("modgate.cli.vcs", "Take a module straight from its repository"),
     "store": ("modgate.cli.store", "List, measure, prune and pin what is stored"),
     "fsck": ("modgate.cli.fsck", "Check the store, and repair it"),
+    "import": ("modgate.cli.imports", "Take in a module cache, an Athens or goproxy folder"),
+    "export": ("modgate.cli.exports", "Write modules of the store for another site"),
+    "route": ("modgate.cli.route", "Show where a module would come from, and why"),
+    "vcs": ("modgate.cli.vcs", "Take a module straight from its repository"),
     "publish": ("modgate.cli.publish", "Send a module version to a gate"),
     "sumdb": ("modgate.cli.sumdb", "Make, audit or copy a checksum log"),
 }
 """Command -> (the module with its `run(args)`, its line in `--help`)."""
+
+_GROUPS = {
+    "doctor": "On a developer's machine:",
+    "serve": "The proxy:",
+    "warm": "Its store:",
+    "route": "Private modules:",
+}
+"""What stands in `--help` above the first command of each group."""
 
 _HEAD = """\
 Usage: modgate COMMAND [OPTIONS]
@@ -165,14 +173,20 @@ def _chinese() -> bool:
 def _help() -> str:
     head, tail = _HEAD, _TAIL
     lines = {name: line for name, (_, line) in COMMANDS.items()}
+    groups = dict(_GROUPS)
     if _chinese():
         from modgate.messages import Catalogue, Language  # noqa: PLC0415  English help does without it
 
         say = Catalogue(Language.CHINESE)
         head, tail = say("cli.help.head"), say("cli.help.tail")
         lines = {name: say(f"cli.command.{name}") for name in COMMANDS}
+        groups = {name: say(f"cli.group.{name}") for name in _GROUPS}
     width = max(map(len, COMMANDS))
-    rows = [f"  {name:<{width}}   {line}" for name, line in lines.items()]
+    rows = [
+        row
+        for name, line in lines.items()
+        for row in (*(["", groups[name]] if name in groups else []), f"  {name:<{width}}   {line}")
+    ]
     return "\n".join([head, *rows, "", tail])
 
 
