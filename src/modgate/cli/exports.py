@@ -9,6 +9,7 @@ import typer
 
 from modgate.cli import FAILED, USAGE
 from modgate.cli.imports import size_text
+from modgate.cli.operate import Store, run_operation
 from modgate.cli.options import CONTEXT, ConfigFile, Settings, load_config, run_app, tell
 from modgate.cli.speech import AsJson, Lang, catalogue, print_json, text
 
@@ -37,17 +38,17 @@ def export(
         str | None, typer.Option("--go-sum", metavar="FILE", help=text("export.help.go_sum"))
     ] = None,
     private: Annotated[bool, typer.Option("--private", help=text("export.help.private"))] = False,
+    store: Store = None,
     config: ConfigFile = None,
     settings: Settings = None,
     as_json: AsJson = False,
     lang: Lang = None,
 ) -> None:
     """Write modules out."""
-    from modgate.cli.operate import run_operation  # noqa: PLC0415  it stays off --help
     from modgate.errors import Invalid  # noqa: PLC0415  likewise
 
     say = catalogue(lang)
-    loaded = load_config({}, settings=settings or [], config_file=config, extra=ctx.args)
+    loaded = load_config({"--store": store}, settings=settings or [], config_file=config, extra=ctx.args)
     items: list[Item] = []
     params = {
         "target": _absolute(target),

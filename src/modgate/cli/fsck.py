@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modgate.cli import FAILED, USAGE
-from modgate.cli.operate import Server, TokenFile, run_operation
+from modgate.cli.operate import Server, Store, TokenFile, run_operation
 from modgate.cli.options import CONTEXT, ConfigFile, Settings, load_config, run_app, tell
 from modgate.cli.speech import AsJson, Lang, catalogue, print_json, text
 
@@ -33,6 +33,7 @@ def fsck(
     deep: Annotated[bool, typer.Option("--deep", help=text("fsck.help.deep"))] = False,
     repair: Annotated[bool, typer.Option("--repair", help=text("fsck.help.repair"))] = False,
     rate: Annotated[str | None, typer.Option("--rate", metavar="SIZE/s", help=text("fsck.help.rate"))] = None,
+    store: Store = None,
     server: Server = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
@@ -46,7 +47,7 @@ def fsck(
 
     say = catalogue(lang)
     extra = [each for each in patterns or [] if each.startswith("-")]
-    loaded = load_config({}, settings=settings or [], config_file=config, extra=extra)
+    loaded = load_config({"--store": store}, settings=settings or [], config_file=config, extra=extra)
     shown = Shown(say, as_json=as_json, repair=repair)
     params: dict[str, Any] = {"repair": repair, "patterns": patterns or []}
     try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modgate.cli import FAILED, USAGE
+from modgate.cli.operate import Store, run_operation
 from modgate.cli.options import CONTEXT, ConfigFile, Settings, load_config, run_app, tell
 from modgate.cli.speech import AsJson, Lang, catalogue, print_json, text
 
@@ -38,17 +39,17 @@ def import_(
         list[str] | None, typer.Option("--only", metavar="PATTERN", help=text("import.help.only"))
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=text("import.help.dry_run"))] = False,
+    store: Store = None,
     config: ConfigFile = None,
     settings: Settings = None,
     as_json: AsJson = False,
     lang: Lang = None,
 ) -> None:
     """Take versions in."""
-    from modgate.cli.operate import run_operation  # noqa: PLC0415  it stays off --help
     from modgate.errors import Invalid  # noqa: PLC0415  likewise
 
     say = catalogue(lang)
-    loaded = load_config({}, settings=settings or [], config_file=config, extra=ctx.args)
+    loaded = load_config({"--store": store}, settings=settings or [], config_file=config, extra=ctx.args)
     items: list[Item] = []
     params = {
         "folder": str(Path(folder).expanduser().absolute()),

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
     from modgate.config import Config
 
-__all__ = ["Server", "TokenFile", "admin_token", "run_operation"]
+__all__ = ["Server", "Store", "TokenFile", "admin_token", "run_operation"]
 
 _VARIABLE = "MODGATE_ADMIN_TOKEN"
 _MAX_TOKEN = 4096
 
+Store = Annotated[str | None, typer.Option("--store", metavar="DIR", help=text("operate.help.store"))]
 Server = Annotated[str | None, typer.Option("--server", metavar="URL", help=text("operate.help.server"))]
 TokenFile = Annotated[
     str | None, typer.Option("--token-file", metavar="FILE", help=text("operate.help.token_file"))

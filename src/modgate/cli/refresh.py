@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modgate.cli import FAILED, USAGE
-from modgate.cli.operate import Server, TokenFile, run_operation
+from modgate.cli.operate import Server, Store, TokenFile, run_operation
 from modgate.cli.options import CONTEXT, ConfigFile, Settings, load_config, run_app, tell
 from modgate.cli.speech import AsJson, Lang, catalogue, text
 
@@ -27,6 +27,7 @@ def refresh(
     ] = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help=text("refresh.help.everything"))] = False,
+    store: Store = None,
     server: Server = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
@@ -40,7 +41,9 @@ def refresh(
 
     say = catalogue(lang)
     flags = [each for each in modules or [] if each.startswith("-")]
-    loaded = load_config({}, settings=settings or [], config_file=config, extra=[*ctx.args, *flags])
+    loaded = load_config(
+        {"--store": store}, settings=settings or [], config_file=config, extra=[*ctx.args, *flags]
+    )
     if everything == bool(modules):
         tell(Invalid(say("refresh.text.which")))
         raise typer.Exit(USAGE)

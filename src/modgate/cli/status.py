@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modgate.cli import FAILED
+from modgate.cli.operate import Server, Store, TokenFile, admin_token
 from modgate.cli.options import CONTEXT, ConfigFile, Settings, load_config, run_app, tell
 from modgate.cli.speech import AsJson, Lang, catalogue, print_json, text
 
@@ -37,12 +38,9 @@ def status(  # noqa: PLR0917  each is an option
         float | None,
         typer.Option("--watch", metavar="[SECONDS]", min=_LEAST, max=3600, help=text("status.help.watch")),
     ] = None,
-    server: Annotated[
-        str | None, typer.Option("--server", metavar="URL", help=text("operate.help.server"))
-    ] = None,
-    token_file: Annotated[
-        str | None, typer.Option("--token-file", metavar="FILE", help=text("operate.help.token_file"))
-    ] = None,
+    store: Store = None,
+    server: Server = None,
+    token_file: TokenFile = None,
     config: ConfigFile = None,
     settings: Settings = None,
     as_json: AsJson = False,
@@ -50,7 +48,7 @@ def status(  # noqa: PLR0917  each is an option
 ) -> None:
     """Show how a running server is."""
     say = catalogue(lang)
-    loaded = load_config({}, settings=settings or [], config_file=config, extra=ctx.args)
+    loaded = load_config({"--store": store}, settings=settings or [], config_file=config, extra=ctx.args)
     ask = _asking(loaded.config, server or "", token_file)
     if watch is not None:
         _watch(ask, watch, say, as_json=as_json)
@@ -75,7 +73,6 @@ def _asking(config: Config, server: str, token_file: str | None) -> Callable[[],
     """What asks once, and raises ModgateError."""
     import asyncio  # noqa: PLC0415  it stays off --help
 
-    from modgate.cli.operate import admin_token  # noqa: PLC0415  likewise
     from modgate.wiring.status_ask import ask_status  # noqa: PLC0415  likewise
 
     token = admin_token(token_file) if server else ""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modgate.cli import FAILED, USAGE
-from modgate.cli.operate import Server, TokenFile, run_operation
+from modgate.cli.operate import Server, Store, TokenFile, run_operation
 from modgate.cli.options import CONTEXT, ConfigFile, Settings, load_config, run_app, tell
 from modgate.cli.speech import AsJson, Lang, catalogue, text
 
@@ -51,6 +51,7 @@ def ls(
     ] = "path",
     limit: _Limit = 100,
     pinned: Annotated[bool, typer.Option("--pinned", help=text("store.help.pinned"))] = False,
+    store: Store = None,
     server: Server = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
@@ -62,7 +63,9 @@ def ls(
     from modgate.cli.store_show import listing, show_listing  # noqa: PLC0415  rich stays off --help
 
     say = catalogue(lang)
-    asked = _Asked(say, patterns, config, settings, server=server, token_file=token_file, as_json=as_json)
+    asked = _Asked(
+        say, patterns, config, settings, store=store, server=server, token_file=token_file, as_json=as_json
+    )
     params = {"patterns": asked.words, "versions": versions, "sort": sort, "limit": limit, "pinned": pinned}
     items, summary = asked.run("store-list", params)
     if as_json:
@@ -77,6 +80,7 @@ def du(
     *,
     depth: Annotated[int, typer.Option("--depth", metavar="N", help=text("store.help.depth"))] = 1,
     limit: _Limit = 20,
+    store: Store = None,
     server: Server = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
@@ -88,7 +92,9 @@ def du(
     from modgate.cli.store_show import show_usage, usage  # noqa: PLC0415  rich stays off --help
 
     say = catalogue(lang)
-    asked = _Asked(say, patterns, config, settings, server=server, token_file=token_file, as_json=as_json)
+    asked = _Asked(
+        say, patterns, config, settings, store=store, server=server, token_file=token_file, as_json=as_json
+    )
     items, summary = asked.run("store-usage", {"patterns": asked.words, "depth": depth, "limit": limit})
     if as_json:
         usage(items, summary)
@@ -108,6 +114,7 @@ def rm(
         bool, typer.Option("--irretrievable", help=text("store.help.irretrievable"))
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help=text("store.help.yes"))] = False,
+    store: Store = None,
     server: Server = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
@@ -119,7 +126,9 @@ def rm(
     from modgate.cli.store_show import removal, show_removal  # noqa: PLC0415  rich stays off --help
 
     say = catalogue(lang)
-    asked = _Asked(say, patterns, config, settings, server=server, token_file=token_file, as_json=as_json)
+    asked = _Asked(
+        say, patterns, config, settings, store=store, server=server, token_file=token_file, as_json=as_json
+    )
     params = {"patterns": asked.words, "older_than": asked.age(older_than), "irretrievable": irretrievable}
     if not (dry_run or yes):
         if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -143,6 +152,7 @@ def pin(
     subjects: _Subjects = None,
     *,
     note: Annotated[str, typer.Option("--note", metavar="TEXT", help=text("store.help.note"))] = "",
+    store: Store = None,
     server: Server = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
@@ -154,7 +164,9 @@ def pin(
     from modgate.cli.store_show import pins, show_pins  # noqa: PLC0415  rich stays off --help
 
     say = catalogue(lang)
-    asked = _Asked(say, subjects, config, settings, server=server, token_file=token_file, as_json=as_json)
+    asked = _Asked(
+        say, subjects, config, settings, store=store, server=server, token_file=token_file, as_json=as_json
+    )
     items, summary = asked.run("store-pin", {"subjects": asked.words, "note": note})
     if as_json:
         pins(items, summary)
@@ -166,6 +178,7 @@ def pin(
 def unpin(
     subjects: _Subjects = None,
     *,
+    store: Store = None,
     server: Server = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
@@ -177,7 +190,9 @@ def unpin(
     from modgate.cli.store_show import pins, show_pins  # noqa: PLC0415  rich stays off --help
 
     say = catalogue(lang)
-    asked = _Asked(say, subjects, config, settings, server=server, token_file=token_file, as_json=as_json)
+    asked = _Asked(
+        say, subjects, config, settings, store=store, server=server, token_file=token_file, as_json=as_json
+    )
     items, summary = asked.run("store-unpin", {"subjects": asked.words})
     if as_json:
         pins(items, summary)
@@ -197,6 +212,7 @@ class _Asked:
         config: str | None,
         settings: Sequence[str] | None,
         *,
+        store: str | None,
         server: str | None,
         token_file: str | None,
         as_json: bool,
@@ -204,7 +220,9 @@ class _Asked:
         extra = [each for each in words or [] if each.startswith("-")]
         self.words = list(words or [])
         self._say = say
-        self._loaded = load_config({}, settings=settings or [], config_file=config, extra=extra)
+        self._loaded = load_config(
+            {"--store": store}, settings=settings or [], config_file=config, extra=extra
+        )
         self._server, self._token_file, self._quiet = server, token_file, as_json
 
     def age(self, given: str | None) -> float:

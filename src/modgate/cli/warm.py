@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modgate.cli import FAILED, USAGE
-from modgate.cli.operate import Server, TokenFile, run_operation
+from modgate.cli.operate import Server, Store, TokenFile, run_operation
 from modgate.cli.options import CONTEXT, ConfigFile, Settings, load_config, run_app, tell
 from modgate.cli.speech import AsJson, Lang, catalogue, text
 
@@ -38,6 +38,7 @@ def warm(
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, max=96, metavar="N", help=text("warm.help.jobs"))
     ] = None,
+    store: Store = None,
     server: Server = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
@@ -52,7 +53,9 @@ def warm(
 
     say = catalogue(lang)
     flags = [each for each in wanted or [] if each.startswith("-")]
-    loaded = load_config({}, settings=settings or [], config_file=config, extra=[*ctx.args, *flags])
+    loaded = load_config(
+        {"--store": store}, settings=settings or [], config_file=config, extra=[*ctx.args, *flags]
+    )
     names = [each.strip() for each in toolchains.split(",") if each.strip()]
     try:
         wish = read_wish(wanted or [], every_line=all_sums, toolchains=names, platforms=platforms)
