@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.cells import cell_len
@@ -13,6 +14,9 @@ from rich.cells import cell_len
 from modgate.cli import COMMANDS, _chinese, _without_language, main
 from modgate.cli.wide import wrapped
 from modgate.messages import Catalogue, Language, language_from
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LOCALE = ("MODGATE_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 
@@ -64,6 +68,32 @@ def test_chinese_help_of_a_command_fits_the_window(command: str, columns: int) -
     assert any(line.endswith("显示本说明并退出。") for line in lines)
     if command not in {"serve", "config"}:
         assert [line for line in lines if re.search(r"\b(?:the|of|and)\b", line)] == []
+
+
+GROUPS = ("completion", "config", "mirrors", "route", "service", "store", "sumdb", "vcs")
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("before", [True, False])
+def test_a_group_takes_the_language_on_either_side_of_help(group: str, before: bool) -> None:
+    words = ["--lang=zh", "--help"] if before else ["--help", "--lang", "zh"]
+    done = subprocess.run(
+        [sys.executable, "-m", "modgate", group, *words],
+        env={**os.environ, "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.startswith("用法：modgate ")
+
+
+def test_a_command_of_a_group_speaks_the_language_that_stands_before_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    missing = str(tmp_path / "none.toml")
+    assert main(["config", "--lang", "zh", "check", missing]) == main(["config", "check", missing])
+    assert "No such option" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

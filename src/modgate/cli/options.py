@@ -6,6 +6,7 @@ problem of the configuration, and translated where another proxy has a flag of t
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -39,6 +40,8 @@ Settings = Annotated[
 def run_app(app: typer.Typer, name: str, args: Sequence[str]) -> int:
     """Run a command of typer's and return its exit status; ModgateError passes through."""
     command = typer.main.get_command(app)
+    if hasattr(command, "commands"):
+        args = _group_language_aside(args)
     if catalogue().language is Language.CHINESE:
         from modgate.cli.wide import speak_chinese  # noqa: PLC0415  for help in Chinese alone
 
@@ -48,6 +51,22 @@ def run_app(app: typer.Typer, name: str, args: Sequence[str]) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(bool(stop.code))
     return 0
+
+
+def _group_language_aside(args: Sequence[str]) -> list[str]:
+    """The arguments of a group without a `--lang` before its command, which is not the group's own option.
+
+    What it asks for goes into MODGATE_LANG, where the group's help and its commands find it.
+    """
+    for index, word in enumerate(args):
+        option, equals, value = word.partition("=")
+        if option == "--lang":
+            after = index + 1 if equals else index + 2
+            os.environ["MODGATE_LANG"] = value or "".join(args[index + 1 : after])
+            return [*args[:index], *args[after:]]
+        if not word.startswith("-") or word == "--":
+            break
+    return list(args)
 
 
 def config_loader(
