@@ -19,7 +19,7 @@ from modgate.wiring.checksums import databases
 from modgate.wiring.sumdb import copy_into
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from modgate.gomod.types import ModuleVersion
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from modgate.operations import Bundle
     from modgate.wiring.gate import Gate
 
-__all__ = ["bundles"]
+__all__ = ["open_bundle"]
 
 
 class _Asked:
@@ -115,14 +115,10 @@ class _FolderBundle:
         return lacking
 
 
-def bundles(gate: Gate) -> Callable[[Path], Awaitable[Bundle]]:
-    """What opens a folder for an export of a gate. Raises Unavailable, Invalid for one in its own store."""
-
-    async def open_folder(folder: Path) -> Bundle:
-        await asyncio.to_thread(_check_apart, folder, gate.ground.config.store.path)
-        return _FolderBundle(await DiskStore.open(folder, clock=time.time), folder, gate)
-
-    return open_folder
+async def open_bundle(gate: Gate, folder: Path) -> Bundle:
+    """Open a folder for an export of a gate. Raises Unavailable, Invalid for one in its own store."""
+    await asyncio.to_thread(_check_apart, folder, gate.ground.config.store.path)
+    return _FolderBundle(await DiskStore.open(folder, clock=time.time), folder, gate)
 
 
 def _check_apart(folder: Path, store: Path | None) -> None:

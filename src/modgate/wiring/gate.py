@@ -29,11 +29,9 @@ from modgate.storage.memory import MemoryStore
 from modgate.telemetry import Metrics
 from modgate.wiring.checksums import build_log, build_mirror, retarget_mirror
 from modgate.wiring.credentials import credentials
-from modgate.wiring.publishing import build_publisher
 from modgate.wiring.room import bound
 from modgate.wiring.stack import Ground, build_stack, turns
 from modgate.wiring.upstreams import Upstreams
-from modgate.wiring.vcs import open_direct
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -206,10 +204,16 @@ class Gate:
         config, observer = ground.config, self.standing.observer
         direct = None
         if config.vcs.enabled:
+            from modgate.wiring.vcs import open_direct  # noqa: PLC0415  git stays out of gates without it
+
             direct = await closing.enter_async_context(open_direct(config, held=ground.held))
         built = build_stack(ground, self.database, observer, direct, self.log)
         closing.push_async_callback(built.source.close)
-        publisher = build_publisher(ground, built.cached, observer, self.log)
+        publisher = None
+        if config.publish.enabled:
+            from modgate.wiring.publishing import build_publisher  # noqa: PLC0415  likewise
+
+            publisher = build_publisher(ground, built.cached, observer, self.log)
         return Inner(ground, built, publisher, closing)
 
     async def _fill(self, ctx: Context, request: Request) -> None:

@@ -24,12 +24,13 @@ from modgate.server.switch import Switch
 from modgate.server.wire import Limits
 from modgate.telemetry import configure_logging
 from modgate.telemetry.traces import traces
+from modgate.wiring.admin import build_admin, serve_socket
 from modgate.wiring.gate import open_gate
 from modgate.wiring.index import follow_index
-from modgate.wiring.operations import build_admin, build_works, serve_socket
 from modgate.wiring.publishing import build_publishing
 from modgate.wiring.reload import Reloader
 from modgate.wiring.status import recent_answers, status_facts
+from modgate.wiring.works import build_works
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
