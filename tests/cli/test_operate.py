@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from modgate.cli import main
 from tests.support.modules import World
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OPERATING = (
     ["status"],
@@ -76,3 +74,36 @@ def test_the_named_folder_is_the_one_operated_on(
     assert said("store", "rm", "example.test/m", "--dry-run")["versions"] == 1
     assert said("import", site, "--dry-run")["found"] == 1
     assert not (tmp_path / "configured").exists()
+
+
+@pytest.mark.parametrize("args", [["fsck"], ["store", "ls"], ["export", "site"], ["refresh", "--all"]])
+def test_a_store_that_is_not_there_is_told_and_not_made(
+    args: list[str], store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*args, "--store", f"{store}-mistyped"]) == 1
+    assert f"{store}-mistyped: there is no store" in capsys.readouterr().err
+    assert not Path(f"{store}-mistyped").exists()
+
+
+def test_the_store_without_a_server_is_named(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--store", store]) == 1
+    assert f"no server holds this store: {store}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["warm", "--upstream", "off"], "--upstream: no such flag; did you mean --set upstream=VALUE?"),
+        (["fsck", "--repar"], "--repar: no such flag; did you mean --repair?"),
+        (["store", "du", "--zzz"], "--zzz: no such flag; `modgate store du --help` lists the flags"),
+        (["export", "--zzz"], "--zzz: no such flag; `modgate export --help` lists the flags"),
+        (["import", "--zzz"], "--zzz: no such flag; `modgate import --help` lists the flags"),
+        (["warm", "golang.org/x/text@"], "golang.org/x/text@: there is no such file or folder"),
+        (["store", "rm"], "nothing is named that could be removed"),
+    ],
+)
+def test_a_slip_is_led_to_what_this_command_takes(
+    args: list[str], said: str, store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*args, "--store", store]) == 2
+    assert said in capsys.readouterr().err

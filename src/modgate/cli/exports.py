@@ -48,7 +48,10 @@ def export(
     from modgate.errors import Invalid  # noqa: PLC0415  likewise
 
     say = catalogue(lang)
-    loaded = load_config({"--store": store}, settings=settings or [], config_file=config, extra=ctx.args)
+    flags = [target] if target.startswith("-") else []
+    loaded = load_config(
+        {"--store": store}, settings=settings or [], config_file=config, extra=[*flags, *ctx.args]
+    )
     items: list[Item] = []
     params = {
         "target": _absolute(target),

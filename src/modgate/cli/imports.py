@@ -49,7 +49,10 @@ def import_(
     from modgate.errors import Invalid  # noqa: PLC0415  likewise
 
     say = catalogue(lang)
-    loaded = load_config({"--store": store}, settings=settings or [], config_file=config, extra=ctx.args)
+    flags = [folder] if folder.startswith("-") else []
+    loaded = load_config(
+        {"--store": store}, settings=settings or [], config_file=config, extra=[*flags, *ctx.args]
+    )
     items: list[Item] = []
     params = {
         "folder": str(Path(folder).expanduser().absolute()),

@@ -16,7 +16,7 @@ import typer
 
 from modgate import errors
 from modgate.cli.speech import errors_console, text
-from modgate.errors import ModgateError, Unavailable
+from modgate.errors import Absent, ModgateError, Unavailable
 from modgate.model.operations import Failure, Item, Progress, Summary
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = ["Server", "Store", "TokenFile", "admin_token", "run_operation"]
 
 _VARIABLE = "MODGATE_ADMIN_TOKEN"
 _MAX_TOKEN = 4096
+_FILLING = frozenset({"warm", "import"})
 
 Store = Annotated[str | None, typer.Option("--store", metavar="DIR", help=text("operate.help.store"))]
 Server = Annotated[str | None, typer.Option("--server", metavar="URL", help=text("operate.help.server"))]
@@ -53,6 +54,8 @@ def run_operation(
     each result is given to `item`. Raises ModgateError, of the class that the operation failed with.
     """
     token = admin_token(token_file) if server else ""
+    if not server:
+        _check_there(config, name)
 
     import asyncio  # noqa: PLC0415  not needed for --help
 
@@ -74,6 +77,17 @@ def run_operation(
         raise Unavailable("the operation ended without saying how", kind="bad-answer")
 
     return asyncio.run(run())
+
+
+def _check_there(config: Config, name: str) -> None:
+    """Only what brings modules in makes a store; else a folder that is not there is a slip. Raises Absent."""
+    path = config.store.path
+    if path is not None and name not in _FILLING and not path.is_dir():
+        raise Absent(
+            "there is no store",
+            where=str(path),
+            next_step="`modgate serve`, `warm` and `import` make one; --store DIR names another.",
+        )
 
 
 def _error(failure: Failure) -> ModgateError:

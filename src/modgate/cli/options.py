@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -37,11 +38,21 @@ Settings = Annotated[
 ]
 
 
+_running: ContextVar[tuple[str, tuple[str, ...]]] = ContextVar("running", default=("modgate serve", ()))
+"""The words of the command that runs, and its flags: what a slip is compared with."""
+
+
 def run_app(app: typer.Typer, name: str, args: Sequence[str]) -> int:
     """Run a command of typer's and return its exit status; ModgateError passes through."""
     command = typer.main.get_command(app)
+    words = f"modgate {name}"
+    asked: Any = command
     if hasattr(command, "commands"):
         args = _group_language_aside(args)
+        inner = next((word for word in args if not word.startswith("-")), "")
+        if inner in command.commands:
+            asked, words = command.commands[inner], f"{words} {inner}"
+    _running.set((words, tuple(option for each in asked.params for option in each.opts if option[:1] == "-")))
     if catalogue().language is Language.CHINESE:
         from modgate.cli.wide import speak_chinese  # noqa: PLC0415  for help in Chinese alone
 
@@ -126,12 +137,14 @@ def tell(error: ModgateError) -> None:
 def _unknown_arguments(extra: Sequence[str]) -> list[str]:
     from modgate.config import unknown  # noqa: PLC0415  pydantic stays off --help
 
+    command, flags = _running.get()
     problems = []
     after_flag = False
     for argument in extra:
         if argument.startswith("-") and argument != "-":
             flag, equals, _ = argument.partition("=")
-            problems.append(f"{flag}: no such flag; {unknown(flag.lstrip('-'), shown='flag')}")
+            hint = unknown(flag.lstrip("-"), shown="flag", flags=flags, command=command)
+            problems.append(f"{flag}: no such flag; {hint}")
             after_flag = not equals
         else:
             if not after_flag:

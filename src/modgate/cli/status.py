@@ -96,7 +96,11 @@ def _away(error: ModgateError, config: Config, say: Catalogue, *, named: bool, a
     if isinstance(error, Absent):
         holder = store["holder"] if store else None
         key = "status.away.silent" if holder else "status.away.none"
-        values = {"pid": holder["pid"], "address": holder["address"] or "?"} if holder else {}
+        values = (
+            {"pid": holder["pid"], "address": holder["address"] or "?"}
+            if holder
+            else {"path": str(config.store.path)}
+        )
         print(f"modgate: {say(key, **values)}", file=sys.stderr)
         print(f"  {say('status.away.named-next' if holder else 'status.away.next')}", file=sys.stderr)
     if store is not None:

@@ -7,7 +7,7 @@ does nothing without one unless `--yes` says so.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -47,7 +47,8 @@ def ls(
     *,
     versions: Annotated[bool, typer.Option("--versions", help=text("store.help.versions"))] = False,
     sort: Annotated[
-        str, typer.Option("--sort", metavar="path|size|used", help=text("store.help.sort"))
+        Literal["path", "size", "used"],
+        typer.Option("--sort", metavar="path|size|used", help=text("store.help.sort")),
     ] = "path",
     limit: _Limit = 100,
     pinned: Annotated[bool, typer.Option("--pinned", help=text("store.help.pinned"))] = False,
@@ -131,7 +132,8 @@ def rm(
     )
     params = {"patterns": asked.words, "older_than": asked.age(older_than), "irretrievable": irretrievable}
     if not (dry_run or yes):
-        if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        named = bool(asked.words or older_than)
+        if named and (as_json or not (sys.stdin.isatty() and sys.stdout.isatty())):
             print(f"modgate: {say('store.text.needs_yes')}", file=sys.stderr)
             raise typer.Exit(USAGE)
         items, summary = asked.run("store-remove", params | {"dry_run": True})

@@ -76,7 +76,7 @@ def read_wish(words: Sequence[str], *, every_line: bool, toolchains: Sequence[st
             _take_folder(wish, path, every_line=every_line)
         elif path.is_file():
             _take_file(wish, path, every_line=every_line)
-        elif "@" in word:
+        elif "@" in word and not word.endswith("@"):
             check_path(word.partition("@")[0])
             wish.modules.append(word)
         else:

@@ -121,20 +121,24 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return found[0] if found else ""
 
 
-def unknown(name: str, *, shown: str = "") -> str:
+def unknown(name: str, *, shown: str = "", flags: Iterable[str] = (), command: str = "modgate serve") -> str:
     """One sentence about an unknown key, variable or flag: what it was probably meant to be.
 
     `name` is as written, without dashes or prefix; `shown` is how the suggestion is spelled where
-    the mistake was made: `flag`, `variable`, or a key as it is.
+    the mistake was made: `flag`, `variable`, or a key as it is. A flag was given to `command`, which takes
+    `flags`; those that stand for keys elsewhere are reached by `--set` there.
     """
     if hint := foreign_hint(name):
         return hint
     if shown == "flag":
-        guess = nearest(f"--{name}", [*FLAGS, "--config", "--set", "--help"])
+        elsewhere = FLAGS.get(f"--{name}", "")
+        if elsewhere and flags:
+            return f"did you mean --set {elsewhere}=VALUE?"
+        guess = nearest(f"--{name}", [*(flags or FLAGS), "--config", "--set", "--help"])
         if guess:
             return f"did you mean {guess}?"
         key = _guess_key(name)
-        return f"did you mean --set {key}=VALUE?" if key else "`modgate serve --help` lists the flags"
+        return f"did you mean --set {key}=VALUE?" if key else f"`{command} --help` lists the flags"
     key = _guess_key(name)
     if not key:
         return "docs/configuration.md lists every key"
