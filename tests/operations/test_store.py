@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -108,6 +109,15 @@ async def test_modules_are_listed_with_what_is_known_of_them(scene: Scene) -> No
     assert found["used_at"] == NOW - DAY
     assert items[0].facts["kept"] is True
     assert facts["matched"] == facts["shown"] == 4
+
+
+async def test_an_info_counts_as_unproved_only_where_nothing_else_is_there(scene: Scene) -> None:
+    unproved = dataclasses.replace(meta_of(b"i", stored_at=NOW), verified="none")
+    await scene.store.put("example.com/bare/@v/v1.0.0.info", b"i", unproved)
+    await scene.store.put("example.com/proved/@v/v1.0.0.info", b"i", unproved)
+    await scene.store.put("example.com/proved/@v/v1.0.0.mod", b"m", meta_of(b"m", stored_at=NOW))
+    items, _, _ = await scene.run("store-list", patterns=["example.com/bare", "example.com/proved"])
+    assert [each.facts["verified"] for each in items] == [["none"], ["sumdb"]]
 
 
 async def test_a_list_is_sorted_chosen_and_cut(scene: Scene) -> None:

@@ -152,13 +152,15 @@ def _kinds(found: StoredModule, version: Version) -> list[str]:
 
 def _facts(found: StoredModule, objects: list[StoredObject]) -> dict[str, Any]:
     immutable = [each for each in objects if not each.mutable]
+    # No database has a record of an .info: beside what has one it says nothing.
+    recorded = [each for each in immutable if not each.key.endswith(".info")] or immutable
     facts = {
         "module": found.path,
         "objects": len(objects),
         "bytes": sum(each.size for each in objects),
         "stored_at": max(each.stored_at for each in objects),
         "used_at": max(each.used_at for each in objects),
-        "verified": sorted({each.verified for each in immutable}),
+        "verified": sorted({each.verified for each in recorded}),
     }
     return facts | {"scope": found.scope.strip("/")} if found.scope else facts
 
