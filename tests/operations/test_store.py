@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -112,7 +111,7 @@ async def test_modules_are_listed_with_what_is_known_of_them(scene: Scene) -> No
 
 
 async def test_an_info_counts_as_unproved_only_where_nothing_else_is_there(scene: Scene) -> None:
-    unproved = dataclasses.replace(meta_of(b"i", stored_at=NOW), verified="none")
+    unproved = meta_of(b"i", stored_at=NOW, verified="none")
     await scene.store.put("example.com/bare/@v/v1.0.0.info", b"i", unproved)
     await scene.store.put("example.com/proved/@v/v1.0.0.info", b"i", unproved)
     await scene.store.put("example.com/proved/@v/v1.0.0.mod", b"m", meta_of(b"m", stored_at=NOW))
