@@ -144,7 +144,11 @@ def _unwritten(error: OSError) -> int:
 def _command(name: str) -> Callable[[Sequence[str]], int]:
     from importlib import import_module  # noqa: PLC0415  not needed for --help
 
-    run: Callable[[Sequence[str]], int] = import_module(COMMANDS[name][0]).run
+    from modgate.wiring.quick import importing, leave_at_once  # noqa: PLC0415  likewise
+
+    leave_at_once()
+    with importing():
+        run: Callable[[Sequence[str]], int] = import_module(COMMANDS[name][0]).run
     return run
 
 

@@ -92,7 +92,10 @@ def config_loader(
 
     `extra` are the arguments that the parser did not know.
     """
-    from modgate.config import FLAGS, load  # noqa: PLC0415  pydantic stays off --help
+    from modgate.wiring.quick import importing  # noqa: PLC0415  likewise
+
+    with importing():
+        from modgate.config import FLAGS, load  # noqa: PLC0415  pydantic stays off --help
 
     given: dict[str, tuple[object, str]] = {}
     problems = _unknown_arguments(extra)

@@ -98,7 +98,10 @@ def serve(  # noqa: PLR0917  each is an option
 
     for text in warnings(loaded.config):
         print(f"modgate: warning: {text}", file=sys.stderr)
-    from modgate.wiring import server  # noqa: PLC0415  it stays off --help
+    from modgate.wiring.quick import importing  # noqa: PLC0415  likewise
+
+    with importing():
+        from modgate.wiring import server  # noqa: PLC0415  it stays off --help
 
     server.serve(loaded, load)
 

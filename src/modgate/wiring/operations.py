@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from modgate.errors import Absent, Invalid
 from modgate.transport.admin import AdminClient
+from modgate.wiring.quick import importing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -55,7 +56,8 @@ async def operate(
             "the configured store is in memory: only the server that holds it can be asked",
             next_step="Name the server: --server URL.",
         )
-    from modgate.wiring.works import operate_here  # noqa: PLC0415  see the module
+    with importing():
+        from modgate.wiring.works import operate_here  # noqa: PLC0415  see the module
 
     async with aclosing(operate_here(config, name, params)) as events:
         async for event in events:
