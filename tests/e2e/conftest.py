@@ -81,9 +81,9 @@ class Stage:
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_build_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    os.environ["MODGATE_TEST_GOCACHE"] = str(tmp_path_factory.mktemp("gocache"))
+    os.environ["TESTS_OF_MODGATE_GOCACHE"] = str(tmp_path_factory.mktemp("gocache"))
     yield
-    del os.environ["MODGATE_TEST_GOCACHE"]
+    del os.environ["TESTS_OF_MODGATE_GOCACHE"]
 
 
 @pytest.fixture

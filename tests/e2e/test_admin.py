@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import http.client
 import json
 import os
@@ -173,3 +174,12 @@ def test_the_command_asks_the_server_that_holds_the_store(furnished: Stage) -> N
     gate = furnished.gate()
     ran = _command(gate, "status", "--json")
     assert json.loads(ran.stdout)["pid"] == gate.pid
+
+
+def test_no_page_in_a_browser_may_post_operations_with_a_remembered_password(furnished: Stage) -> None:
+    gate = furnished.gate(config=furnished.quick(admin=_tokens(furnished)))
+    password = base64.b64encode(f"alice:{TOKEN}".encode()).decode()
+    headers = {"authorization": f"Basic {password}", "content-type": "text/plain"}
+    assert _post(gate, "/admin/operations/status", b"{}", headers)[0] == 200
+    assert _post(gate, "/admin/operations/status", b"{}", headers | {"origin": "https://evil.test"})[0] == 403
+    assert _post(gate, "/admin/operations/status", b"{}", headers | {"origin": "null"})[0] == 403

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from modgate.model.inspection import Fault, Judged
+from modgate.storage.usage import cost_of
+from modgate.storage.walk import files_below
 from tests.operations.fsck_bench import LEVELS, PATH, SMALL, STEM, VERSION, cut, flip, opened
 from tests.support.fsck import fsck
 from tests.support.modules import make_zip, zip_h1
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from modgate.gomod.types import ModulePath, Version
     from modgate.model.inspection import Look
 
 
@@ -123,6 +127,24 @@ async def test_a_name_without_a_place_is_found_and_moved_not_deleted(tmp_path: P
         assert await bench.found() == []
         kept = [each for each in (bench.root / ".modgate" / "quarantine").rglob(path.name) if each.is_file()]
         assert [each.read_bytes() for each in kept] == [b"precious"]
+
+
+@pytest.mark.parametrize("name", ["example.test/notes", "example.test/!one/@x/deep/down.zip"])
+async def test_what_is_moved_away_no_longer_counts_against_the_limit(tmp_path: Path, name: str) -> None:
+    async def spared() -> Callable[[ModulePath, Version], bool]:
+        return lambda _path, _version: True
+
+    async with opened(tmp_path) as bench:
+        before = sum(1 for _ in files_below(bench.store.tree, ""))
+        path = bench.path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(100_000))
+        bench.store.bound(1 << 24, spared, monotonic=time.monotonic)
+        assert await bench.mended() == [("moved", True)]
+        usage = bench.store.usage()
+        stand = [(key, found.st_size) for key, found in files_below(bench.store.tree, "")]
+        assert usage.objects == len(stand) == before
+        assert usage.used == sum(cost_of(key, size) for key, size in stand)
 
 
 async def test_names_that_are_no_text_are_told_and_moved(tmp_path: Path) -> None:

@@ -188,6 +188,13 @@ async def test_only_what_is_long_unused_goes(scene: Scene) -> None:
         await scene.run("store-remove")
 
 
+@pytest.mark.parametrize("age", [-1.0, float("nan"), float("inf")])
+async def test_an_age_that_is_none_removes_nothing(scene: Scene, age: float) -> None:
+    for patterns in ([], ["example.com"]):
+        with pytest.raises(Invalid, match="older_than"):
+            await scene.run("store-remove", older_than=age, patterns=patterns)
+
+
 async def test_pins_are_set_listed_and_taken_back(scene: Scene) -> None:
     items, facts, _ = await scene.run(
         "store-pin", subjects=["example.com/a", "a.example/new@v1.0.0"], note="n"

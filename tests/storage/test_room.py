@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -424,3 +425,42 @@ async def test_a_store_that_closes_ends_who_waits(world: World) -> None:
     assert caught.value.kind == "stopping"
     await first.aclose()
     await second.aclose()
+
+
+async def test_a_proof_that_is_beyond_the_limit_is_stored_as_any_other(world: World) -> None:
+    store = await world.open(10 * COST)
+    world.spared = {f"example.com/m{number}" for number in range(10)}
+    for number in range(10):
+        await world.put(number)
+    data = body(3 * COST)
+    writer = await store.create("sumdb/x/lookup/example.com/m@v1.0.0", size=len(data))
+    await writer.write(data)
+    async with asyncio.timeout(10):
+        await writer.commit(meta_of(data))
+    await writer.aclose()
+    assert await store.get("sumdb/x/lookup/example.com/m@v1.0.0") is not None
+    assert store.usage().in_flight == 0
+
+
+async def test_a_writer_that_nobody_closed_gives_its_room_back_whoever_collects_it(world: World) -> None:
+    store = await world.open(10 * COST)
+    writers = [await store.create(key(number), size=400_000) for number in range(2)]
+    for writer in writers:
+        await writer.write(body(300_000))
+    await writers[0].aclose()
+    assert store.usage().in_flight > 0
+    usage = store.tree.usage
+    assert usage is not None
+    collected = threading.Event()
+    del writer
+
+    def collect() -> None:
+        with usage._lock:  # noqa: SLF001  the collector comes at any moment
+            writers.clear()
+        collected.set()
+
+    threading.Thread(target=collect, daemon=True).start()
+    assert await asyncio.to_thread(collected.wait, 10)
+    async with asyncio.timeout(10):
+        while store.usage().in_flight:
+            await asyncio.sleep(0.01)

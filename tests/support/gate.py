@@ -261,7 +261,7 @@ class GoClient:
             "GOBIN": str(self.folder / "bin"),
             "GOMODCACHE": str(self.modcache),
             # Compiled packages hold no module bytes: one cache for all clients spares minutes.
-            "GOCACHE": os.environ.get("MODGATE_TEST_GOCACHE", str(self.folder / "gocache")),
+            "GOCACHE": os.environ.get("TESTS_OF_MODGATE_GOCACHE", str(self.folder / "gocache")),
             "GOENV": "off",
             "GOFLAGS": "-modcacherw -buildvcs=false",
             "GOTOOLCHAIN": "local",

@@ -9,6 +9,7 @@ those that may not come back.
 from __future__ import annotations
 
 import heapq
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -215,7 +216,9 @@ async def usage(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Event
 async def remove(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
     """Items `removed` (or `would`) and `refused` (`why`: `pinned`, `kept`), one for each version."""
     given = params_as(RemoveParams, params)
-    if not given.patterns and given.older_than <= 0:
+    if not 0 <= given.older_than < math.inf:  # NaN is none of them, and would let everything go
+        raise Invalid("older_than is no number of seconds")
+    if not given.patterns and not given.older_than:
         raise Invalid("nothing is named that could be removed", next_step="Name modules, or an age.")
     choice = Choice(given.patterns)
     before = works.clock() - given.older_than

@@ -103,9 +103,12 @@ class Admin:
         return self._running.lines(name, run_operation(self._works(), name, params))
 
     def _principal(self, request: Request) -> str:
-        """Who asks. Raises Unauthenticated."""
+        """Who asks. Raises Unauthenticated; Denied for a page in a browser."""
         if self._tokens is None:
             return "local"
+        if "origin" in request.headers:
+            # A browser that was once given a token as a password sends it along with what any page makes it post.
+            raise Denied("operations are not taken from web pages", next_step="Use modgate, or curl.")
         return self._tokens.principal(request.headers.get("authorization", "").encode("latin-1"))
 
 

@@ -57,6 +57,8 @@ class Switch:
             await app(scope, receive, send)
         finally:
             self._inside[app] -= 1
+            if not self._inside[app] and app is not self._app:
+                del self._inside[app]  # nobody holds on to what was replaced any longer than its requests
 
     async def replace(self, app: App, *, patience: float) -> None:
         """Give new requests to another application; wait at most `patience` seconds for those of the old."""
@@ -64,7 +66,7 @@ class Switch:
         self._inside[app] = 0
         loop = asyncio.get_running_loop()
         end = loop.time() + patience
-        while self._inside[old] and loop.time() < end:  # noqa: ASYNC110  an event would cost each request
+        while self._inside.get(old) and loop.time() < end:  # noqa: ASYNC110  an event would cost each request
             await asyncio.sleep(_LOOK)
-        if not self._inside[old] and old is not self._app:
-            del self._inside[old]
+        if not self._inside.get(old) and old is not self._app:
+            self._inside.pop(old, None)

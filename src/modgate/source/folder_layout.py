@@ -108,10 +108,32 @@ def _recognized(folder: Path) -> Place:
         raise Invalid("this is a GOPATH", where=str(folder), next_step=f"Name {folder / 'pkg' / 'mod'}.")
     if folder.name == "download" and folder.parent.name == "cache":
         return Place(folder, Layout.MODCACHE)
+    if folder.name == "cache" and (folder / "download").is_dir():
+        return Place(folder / "download", Layout.MODCACHE)
     found = next(_places(Place(folder, Layout.ATHENS), limit=_SEARCHED), None)
     if found is None:
         raise Invalid("no Go modules are recognised in this folder", where=str(folder), next_step=_NEEDS)
+    _check_top(folder, found)
     return Place(folder, Layout.GOPROXY if found.endswith("/@v") else Layout.ATHENS)
+
+
+def _check_top(folder: Path, found: str) -> None:
+    """A module's path begins with a host: without one the folder lies above the right one, or below it.
+
+    Raises Invalid, and names the right one where that can be told.
+    """
+    parts = found.split("/")[:-1]
+    hosts = [number for number, part in enumerate(parts) if "." in part]
+    if hosts[:1] == [0]:
+        return
+    right = folder.joinpath(*parts[: hosts[0]]) if hosts else None
+    if right is None:
+        right = next((each.parent for each in (folder, *folder.parents) if "." in each.name), None)
+    raise Invalid(
+        f"modules lie {'deeper in' if hosts else 'across'} this folder: {found}",
+        where=str(folder),
+        next_step=f"Name {right}." if right else _NEEDS,
+    )
 
 
 def scan(place: Place) -> Iterator[Entry]:
@@ -217,7 +239,7 @@ def _listing(root: int, path: str, place: Place) -> tuple[list[str], list[str]]:
 def _is_athens(path: str, files: list[str]) -> bool:
     name = path.rpartition("/")[2]
     plain = _plain_version(name)
-    return module.canonical_version(plain) == plain and any(
+    return bool(plain) and module.canonical_version(plain) == plain and any(
         each in _ATHENS or each == f"{name}.info" for each in files
     )
 

@@ -53,7 +53,8 @@ class DiskWriter:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             unlink(self._path)
-        self._give_back()
+        if self._room is not None and self._reserved is not None:
+            self._room.forget(self._reserved)
 
     @property
     def written(self) -> int:

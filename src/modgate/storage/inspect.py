@@ -166,6 +166,7 @@ class DiskInspection:
 
     async def move_away(self, name: str, reason: str) -> bool:
         """Quarantine whatever has no place in the store."""
+        await self._store._counted()
         return await self._run(lambda: self._mender.move_away(name, reason))
 
     async def write_ziphash(self, key: str, stamp: Stamp | None, h1: str) -> bool:

@@ -18,6 +18,7 @@ from modgate.model.inspection import Fault, Quarantine
 from modgate.storage.files import unlink, write_file
 from modgate.storage.keys import OWN_FOLDER
 from modgate.storage.sidecar import Identity, decode, identify
+from modgate.storage.walk import files_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,6 +59,7 @@ class Mender:
         # Names on a disk need not be text, and the note beside it is.
         shown = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
         folder = self._tree._quarantine(shown, reason, self._clock())
+        counted = self._counted(name)
         with self._tree._lock(name):
             with suppress(FileNotFoundError, NotADirectoryError):
                 os.rename(self._tree._sidecar_path(name), f"{folder}/sidecar")
@@ -65,7 +67,22 @@ class Mender:
                 os.rename(path, f"{folder}/{os.path.basename(name)}")
             except FileNotFoundError:
                 return False
+        if self._tree.usage is not None:
+            for key, size in counted:
+                self._tree.usage.leave(key, size)
         return True
+
+    def _counted(self, name: str) -> list[tuple[str, int]]:
+        """What a size limit counts of a name: a file need not be asked for by anybody to take room."""
+        if self._tree.usage is None:
+            return []
+        below = f"{name}/"
+        try:
+            whole = stat.S_ISDIR(os.lstat(self._tree.path(name)).st_mode)
+        except FileNotFoundError:
+            return []
+        found = files_below(self._tree, below if whole else name)
+        return [(key, state.st_size) for key, state in found if key == name or key.startswith(below)]
 
     def write_ziphash(self, key: str, stamp: Stamp | None, h1: str) -> bool:
         """Write it beside the very zip that was judged."""

@@ -84,6 +84,7 @@ class Room:
             tree, spared=spared, monotonic=monotonic, hands=self._hands, excess=self._excess, tell=self._tell
         )
         self._moved = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self._wanted = 0
         self._beyond: Reserved | None = None
         self._counted = False
@@ -192,6 +193,7 @@ class Room:
                 await self._make_way(count)
             elif key.startswith(_NEVER_REFUSED):
                 self._usage.force(reserved, count)
+                return  # also of a writer that is beyond the limit, which has nothing held within
             elif hopeless or self._monotonic() >= until:
                 raise NoRoom(
                     f"the store's limit of {self._limit} bytes leaves no room for {size} more", where=key
@@ -207,6 +209,14 @@ class Room:
         if self._beyond is reserved:
             self._beyond = None
         self._tell()
+
+    def forget(self, reserved: Reserved) -> None:
+        """As `release`, for a writer that nobody closed: the collector may call from any thread at any
+        moment, even from within what counts here.
+        """
+        if reserved.held or reserved.outside or reserved.beyond:
+            with suppress(RuntimeError):  # the loop is closed: nobody counts any more
+                self._loop.call_soon_threadsafe(self.release, reserved)
 
     # --- parts
 

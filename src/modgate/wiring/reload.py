@@ -140,6 +140,7 @@ class Reloader:
         self._listen = listen
         self._loaded_now = loaded_now
         self._one = asyncio.Lock()
+        self._asked = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._since = time.time()
         self._count = 0
@@ -158,23 +159,33 @@ class Reloader:
         }
 
     def hangup(self) -> None:
-        """SIGHUP came."""
-        self._start(self.reload("SIGHUP"))
+        """SIGHUP came. One reload that has not begun to read yet stands for all that come meanwhile."""
+        if not self._asked:
+            self._asked = True
+            self._start(self._answer_hangup())
+
+    async def _answer_hangup(self) -> None:
+        async with self._one:
+            self._asked = False
+            await self._whole("SIGHUP")
 
     async def reload(self, why: str) -> bool:
         """Do all steps; whether the configuration came into force. Never raises ModgateError."""
         async with self._one:
-            try:
-                await self._steps(why)
-            except ModgateError as error:
-                self._failed(error.lines(), why)
-                return False
-            except Exception as error:  # noqa: BLE001  a defect must not end what serves
-                _log.error("internal error", exc_info=error)
-                self._failed([f"an unexpected error ({type(error).__name__}); the log has more"], why)
-                return False
-            self._error = ""
-            return True
+            return await self._whole(why)
+
+    async def _whole(self, why: str) -> bool:
+        try:
+            await self._steps(why)
+        except ModgateError as error:
+            self._failed(error.lines(), why)
+            return False
+        except Exception as error:  # noqa: BLE001  a defect must not end what serves
+            _log.error("internal error", exc_info=error)
+            self._failed([f"an unexpected error ({type(error).__name__}); the log has more"], why)
+            return False
+        self._error = ""
+        return True
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
