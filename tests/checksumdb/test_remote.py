@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,9 @@ from modgate.storage.memory import MemoryStore
 from modgate.transport.memory import MemoryUpstream
 from tests.checksumdb.setup import ASK, bridge, filled, mv, spec_of
 from tests.support.sumdb_server import TestDatabase
+
+if TYPE_CHECKING:
+    from modgate.model import Context
 
 DB = filled(60, modules=3)
 SUPPORTED = f"sumdb/{DB.name}/supported"
@@ -132,3 +136,23 @@ async def test_a_database_with_a_slash_in_its_name_is_mirrored() -> None:
     assert mirror.names == ("localhost.localdev/sumdb",)
     answer = await mirror.fetch(ASK, "localhost.localdev/sumdb", "lookup/example.com/a@v1.0.0")
     assert b"h1:a=" in answer.body
+
+
+async def test_a_way_that_is_closed_after_another_was_given_breaks_nothing() -> None:
+    ways = Ways()
+    ways.opens(ways.second)
+    closed = asyncio.Event()
+
+    class Closing(MemoryUpstream):
+        async def get(self, ctx: Context, path: str, *, limit: int) -> bytes:  # noqa: ARG002  the protocol's
+            await closed.wait()
+            raise Unavailable("the gate is stopping", kind="stopping")
+
+    ways.first = Closing("https://first.test")
+    mirror = ways.mirror(Candidate(ways.first))
+    asking = asyncio.create_task(mirror.sums(ASK, mv("example.com/m1")))
+    await asyncio.sleep(0.01)
+    mirror.retarget([Mirrored(spec_of(DB), [Candidate(ways.second)])], private=lambda _path: False, exempt="")
+    closed.set()
+    assert await asking
+    assert ways.second.requests

@@ -53,16 +53,24 @@ class Remote:
         self._candidates = tuple(candidates)
         self._choice: tuple[Upstream, str] | None = None
         self._choosing: asyncio.Task[tuple[Upstream, str]] | None = None
+        self._era = 0
 
     def retarget(self, candidates: Sequence[Candidate]) -> None:
-        """Other ways from now on; what is on its way goes on."""
+        """Other ways from now on; what is on its way goes on, and over if its way is closed under it."""
+        self._era += 1
         self._candidates = tuple(candidates)
         self._choice = self._choosing = None
 
     async def get(self, path: str) -> bytes:
         """What the database answers at `lookup/…`, `tile/…` or `latest`. Raises as an Upstream does."""
-        upstream, prefix = self._choice or await self._choose()
-        return await upstream.get(_ASKER, prefix + path, limit=_LIMIT)
+        while True:
+            era = self._era
+            try:
+                upstream, prefix = self._choice or await self._choose()
+                return await upstream.get(_ASKER, prefix + path, limit=_LIMIT)
+            except Unavailable:
+                if era == self._era:
+                    raise
 
     async def _choose(self) -> tuple[Upstream, str]:
         if self._choosing is None or self._choosing.done():
