@@ -455,7 +455,7 @@ async def test_a_writer_that_nobody_closed_gives_its_room_back_whoever_collects_
     del writer
 
     def collect() -> None:
-        with usage._lock:  # noqa: SLF001  the collector comes at any moment
+        with usage._lock:  # the collector comes at any moment
             writers.clear()
         collected.set()
 
