@@ -107,7 +107,7 @@ class Admin:
         if self._tokens is None:
             return "local"
         if "origin" in request.headers:
-            # A browser that was once given a token as a password sends it along with what any page makes it post.
+            # A browser that was once given a token as a password sends it with what any page makes it post.
             raise Denied("operations are not taken from web pages", next_step="Use modgate, or curl.")
         return self._tokens.principal(request.headers.get("authorization", "").encode("latin-1"))
 
