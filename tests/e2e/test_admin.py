@@ -183,3 +183,14 @@ def test_no_page_in_a_browser_may_post_operations_with_a_remembered_password(fur
     assert _post(gate, "/admin/operations/status", b"{}", headers)[0] == 200
     assert _post(gate, "/admin/operations/status", b"{}", headers | {"origin": "https://evil.test"})[0] == 403
     assert _post(gate, "/admin/operations/status", b"{}", headers | {"origin": "null"})[0] == 403
+
+
+def test_operations_have_one_spelling_one_host_and_parameters_of_a_sane_depth(furnished: Stage) -> None:
+    gate = furnished.gate(config=furnished.quick(admin=_tokens(furnished)))
+    bearer = {"authorization": f"Bearer {TOKEN}"}
+    deep = b'{"a":' + b"[" * 20_000
+    assert _post(gate, "/admin/operations/status", deep, bearer)[0] == 400
+    assert _post(gate, "/admin/operations/status", b"{}", bearer | {"host": "one, two"})[0] == 400
+    for other in ("/admin/operations/status/", "/admin//operations/status", "/ADMIN/operations/status"):
+        assert _post(gate, other, b"{}", bearer)[0] in {404, 405}
+    assert _post(gate, "/admin/operations/status", b"{}", bearer)[0] == 200

@@ -18,6 +18,7 @@ import structlog
 
 from modgate.errors import Denied, Invalid, ModgateError
 from modgate.operations import OPERATIONS, run_operation
+from modgate.server.exchange import check_host, read_exchange
 from modgate.server.respond import error_response
 
 if TYPE_CHECKING:
@@ -63,13 +64,15 @@ class Admin:
         from starlette.applications import Starlette  # noqa: PLC0415  see the class
         from starlette.routing import Route  # noqa: PLC0415
 
-        return Starlette(
+        made = Starlette(
             routes=[
                 Route("/admin/operations", self._list, methods=["GET"]),
                 Route("/admin/operations/{name}", self._run, methods=["POST"]),
             ],
             exception_handlers={ModgateError: _refused},
         )
+        made.router.redirect_slashes = False  # an address that is built of the Host a client sent is not ours
+        return made
 
     async def _list(self, request: Request) -> Response:
         from starlette.responses import JSONResponse  # noqa: PLC0415
@@ -103,9 +106,10 @@ class Admin:
         return self._running.lines(name, run_operation(self._works(), name, params))
 
     def _principal(self, request: Request) -> str:
-        """Who asks. Raises Unauthenticated; Denied for a page in a browser."""
+        """Who asks. Raises Unauthenticated; Denied for a page in a browser; Invalid for a wrong Host."""
         if self._tokens is None:
             return "local"
+        check_host(read_exchange(request.scope))
         if "origin" in request.headers:
             # A browser that was once given a token as a password sends it with what any page makes it post.
             raise Denied("operations are not taken from web pages", next_step="Use modgate, or curl.")
@@ -124,7 +128,7 @@ async def _body(request: Request) -> bytes:
 def _params(body: bytes) -> Mapping[str, Any]:
     try:
         return msgspec.json.decode(body or b"{}", type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid(f"the parameters are no JSON object: {error}", malformed=True) from error
 
 
