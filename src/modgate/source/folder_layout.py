@@ -14,6 +14,7 @@ Sources: GOROOT/src/cmd/go/internal/modfetch/cache.go; Athens pkg/storage/fs; go
 from __future__ import annotations
 
 import enum
+import itertools
 import os
 import re
 from collections import deque
@@ -37,6 +38,7 @@ _ATHENS = {"go.mod": Kind.MOD, "source.zip": Kind.ZIP}
 _NOT_MODULES = frozenset({".modgate", "sumdb", "scope"})
 _CAPITAL = re.compile("[A-Z]")
 _SEARCHED = 50_000
+_LOOKED_AT = 100
 _NEEDS = "Name a module cache (go env GOMODCACHE), a folder of Athens or goproxy, or a store of modgate."
 
 
@@ -110,9 +112,10 @@ def _recognized(folder: Path) -> Place:
         return Place(folder, Layout.MODCACHE)
     if folder.name == "cache" and (folder / "download").is_dir():
         return Place(folder / "download", Layout.MODCACHE)
-    found = next(_places(Place(folder, Layout.ATHENS), limit=_SEARCHED), None)
-    if found is None:
+    first = list(itertools.islice(_places(Place(folder, Layout.ATHENS), limit=_SEARCHED), _LOOKED_AT))
+    if not first:
         raise Invalid("no Go modules are recognised in this folder", where=str(folder), next_step=_NEEDS)
+    found = next((each for each in first if "." in each.partition("/")[0]), first[0])
     _check_top(folder, found)
     return Place(folder, Layout.GOPROXY if found.endswith("/@v") else Layout.ATHENS)
 
@@ -130,7 +133,7 @@ def _check_top(folder: Path, found: str) -> None:
     if right is None:
         right = next((each.parent for each in (folder, *folder.parents) if "." in each.name), None)
     raise Invalid(
-        f"modules lie {'deeper in' if hosts else 'across'} this folder: {found}",
+        "the modules lie deeper in this folder" if hosts else "this is a part of a folder of modules",
         where=str(folder),
         next_step=f"Name {right}." if right else _NEEDS,
     )
@@ -239,8 +242,10 @@ def _listing(root: int, path: str, place: Place) -> tuple[list[str], list[str]]:
 def _is_athens(path: str, files: list[str]) -> bool:
     name = path.rpartition("/")[2]
     plain = _plain_version(name)
-    return bool(plain) and module.canonical_version(plain) == plain and any(
-        each in _ATHENS or each == f"{name}.info" for each in files
+    return (
+        bool(plain)
+        and module.canonical_version(plain) == plain
+        and any(each in _ATHENS or each == f"{name}.info" for each in files)
     )
 
 
