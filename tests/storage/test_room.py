@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +17,7 @@ from modgate.model import NoRoom
 from modgate.storage import room
 from modgate.storage.disk import DiskStore
 from modgate.storage.usage import BLOCK, cost_of
+from modgate.storage.walk import files_below
 from tests.contract.blob_store import body, meta_of
 
 if TYPE_CHECKING:
@@ -464,3 +467,32 @@ async def test_a_writer_that_nobody_closed_gives_its_room_back_whoever_collects_
     async with asyncio.timeout(10):
         while store.usage().in_flight:
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("stage", ["renamed", "described", "dirsynced", "taken", "undescribed"])
+async def test_a_step_that_fails_leaves_the_count_true(tmp_path: Path, stage: str) -> None:
+    failing = False
+
+    def reached(step: str) -> None:
+        if failing and step == stage:
+            raise OSError(errno.ENOSPC, "full")
+
+    world = World(tmp_path / "store")
+    store = await DiskStore.open(world.root, clock=lambda: world.now, stages=reached)
+    store.bound(100 * COST, world.read, monotonic=time.monotonic)
+    for name in ("a", "b", "c"):
+        await store.replace(f"example.com/{name}/@v/list", b"list", meta_of(b"list"))
+    failing = True
+    data = body(50_000)
+    with suppress(Unavailable):
+        await store.replace("example.com/a/@v/list", data, meta_of(data))
+    with suppress(Unavailable):
+        await store.replace("example.com/new/@v/list", data, meta_of(data))
+    with suppress(Unavailable):
+        await store.remove("example.com/b/@v/list")
+    with suppress(Unavailable):
+        await store.set_aside("example.com/c/@v/list", "rotten")
+    stand = [cost_of(name, found.st_size) for name, found in files_below(store.tree, "")]
+    assert (store.usage().used, store.usage().objects) == (sum(stand), len(stand))
+    assert store.usage().in_flight == 0
+    await store.close()

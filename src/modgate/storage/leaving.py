@@ -73,9 +73,10 @@ class Leaving(Ground):
                 return False
             size = os.fstat(descriptor).st_size
             os.close(descriptor)
-            self._take_away(key, os.unlink, lasting=lasting)
-            if self.usage is not None:
-                self.usage.leave(key, size)
+            try:
+                self._take_away(key, os.unlink, lasting=lasting)
+            finally:
+                self._tell_gone(key, size)
         self._drop_empty(key.rpartition("/")[0])
         return True
 
@@ -92,16 +93,22 @@ class Leaving(Ground):
             with self._memory:
                 self._proved.pop(found, None)
             try:
-                folder = self._quarantine(key, reason, now)
-            except OSError:
-                # A full disk must not keep a damaged object in service.
-                self._take_away(key, os.unlink)
-            else:
-                name = os.path.basename(key)
-                self._take_away(key, lambda path: os.rename(path, f"{folder}/{name}"))
-            if self.usage is not None:
-                self.usage.leave(key, found.size)
+                try:
+                    folder = self._quarantine(key, reason, now)
+                except OSError:
+                    # A full disk must not keep a damaged object in service.
+                    self._take_away(key, os.unlink)
+                else:
+                    name = os.path.basename(key)
+                    self._take_away(key, lambda path: os.rename(path, f"{folder}/{name}"))
+            finally:
+                self._tell_gone(key, found.size)
         return True
+
+    def _tell_gone(self, key: str, size: int) -> None:
+        """An object may be gone although a later step of its way out failed."""
+        if self.usage is not None and not os.path.lexists(self.path(key)):
+            self.usage.leave(key, size)
 
     def _take_away(self, key: str, take: Callable[[str], None], *, lasting: bool = True) -> None:
         """The sidecar first goes to `tmp`, so that a sweep can tell which key was being taken away."""

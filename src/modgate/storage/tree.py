@@ -244,6 +244,10 @@ class Tree(Leaving):
             except BaseException as error:
                 for leftover in undo:
                     unlink(leftover)
+                if mutable and self.usage is not None and reserved is not None:
+                    with suppress(OSError):  # it may have been swapped before the step that failed
+                        if (now := self._size(key)) is not None:
+                            self.usage.enter(key, now, before, reserved)
                 if isinstance(error, FileExistsError):
                     return None
                 raise
