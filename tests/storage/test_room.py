@@ -483,6 +483,7 @@ async def test_a_step_that_fails_leaves_the_count_true(tmp_path: Path, stage: st
     for name in ("a", "b", "c"):
         await store.replace(f"example.com/{name}/@v/list", b"list", meta_of(b"list"))
     failing = True
+    generation = store.generation
     data = body(50_000)
     with suppress(Unavailable):
         await store.replace("example.com/a/@v/list", data, meta_of(data))
@@ -492,6 +493,7 @@ async def test_a_step_that_fails_leaves_the_count_true(tmp_path: Path, stage: st
         await store.remove("example.com/b/@v/list")
     with suppress(Unavailable):
         await store.set_aside("example.com/c/@v/list", "rotten")
+    assert store.generation == generation + 2, "what remembers them must ask again"
     stand = [cost_of(name, found.st_size) for name, found in files_below(store.tree, "")]
     assert (store.usage().used, store.usage().objects) == (sum(stand), len(stand))
     assert store.usage().in_flight == 0

@@ -198,20 +198,27 @@ class DiskStore:
         """Delete; True if it was there. Raises Unavailable, Invalid."""
         check_key(key)
         await self._counted()
-        removed = await self.run(lambda: self.tree.remove(key))
-        self._generation += removed
-        return removed
+        return await self._away(lambda: self.tree.remove(key))
 
     async def set_aside(self, key: str, reason: str) -> None:
         """Move an object into `.modgate/quarantine`, with the reason beside it."""
         check_key(key)
         await self._counted()
-        self._generation += await self.run(lambda: self.tree.set_aside(key, reason, self._clock()))
+        await self._away(lambda: self.tree.set_aside(key, reason, self._clock()))
 
     async def distrust(self, key: str, reason: str, only: Identity) -> None:
         """Set aside one damaged file, and not what may have taken its place."""
         await self._counted()
-        self._generation += await self.run(lambda: self.tree.set_aside(key, reason, self._clock(), only))
+        await self._away(lambda: self.tree.set_aside(key, reason, self._clock(), only))
+
+    async def _away(self, take: Callable[[], bool]) -> bool:
+        """Whether an object went. Where that failed, or nobody waited, it may have gone all the same."""
+        gone = True
+        try:
+            gone = await self.run(take)
+        finally:
+            self._generation += gone
+        return gone
 
     async def ready(self) -> None:
         """Raises Unavailable when a write would fail now (full, read-only, gone)."""
