@@ -107,3 +107,12 @@ def test_a_slip_is_led_to_what_this_command_takes(
 ) -> None:
     assert main([*args, "--store", store]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("args", [["status"], ["store", "ls"], ["fsck"]])
+def test_a_server_elsewhere_is_not_asked_without_a_token(
+    args: list[str], store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("MODGATE_ADMIN_TOKEN", raising=False)
+    assert main([*args, "--server", "http://127.0.0.1:9", "--store", store]) == 1
+    assert "MODGATE_ADMIN_TOKEN" in capsys.readouterr().err

@@ -98,9 +98,15 @@ def _error(failure: Failure) -> ModgateError:
 
 
 def admin_token(file: str | None) -> str:
-    """The token for `--server`; empty where there is none. Raises Unavailable."""
+    """The token for `--server`, which is asked of everybody over the network. Raises Unavailable."""
     if file is None:
-        return os.environ.get(_VARIABLE, "").strip()
+        token = os.environ.get(_VARIABLE, "").strip()
+        if not token:
+            raise Unavailable(
+                "--server is asked with a token, and none is given",
+                next_step=f"Set {_VARIABLE}, or name its file: --token-file FILE.",
+            )
+        return token
     try:
         with Path(file).expanduser().open(encoding="utf-8") as opened:
             token = opened.read(_MAX_TOKEN).strip()

@@ -49,12 +49,16 @@ def status(  # noqa: PLR0917  each is an option
     """Show how a running server is."""
     say = catalogue(lang)
     loaded = load_config({"--store": store}, settings=settings or [], config_file=config, extra=ctx.args)
-    ask = _asking(loaded.config, server or "", token_file)
+    from modgate.errors import ModgateError  # noqa: PLC0415  what is asked for comes after --help
+
+    try:
+        ask = _asking(loaded.config, server or "", token_file)
+    except ModgateError as error:
+        _away(error, loaded.config, say, named=True, as_json=as_json)
+        raise typer.Exit(FAILED) from None
     if watch is not None:
         _watch(ask, watch, say, as_json=as_json)
         return
-    from modgate.errors import ModgateError  # noqa: PLC0415  what is asked for comes after --help
-
     try:
         facts = ask()
     except ModgateError as error:
