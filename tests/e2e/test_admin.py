@@ -126,6 +126,13 @@ def test_no_spelling_of_the_path_leads_past_the_token(furnished: Stage, path: st
     assert b"pid" not in body
 
 
+@pytest.mark.parametrize("url", ["", "localhost:3000", "ftp://gate.example", "https://"])
+def test_an_address_that_is_none_is_told(url: str) -> None:
+    with pytest.raises(Invalid, match="no address of a server") as caught:
+        AdminClient(url=url, token=TOKEN)
+    assert "https://" in caught.value.next_step
+
+
 def test_bad_parameters_and_names_are_told(furnished: Stage) -> None:
     gate = furnished.gate(config=furnished.quick(admin=_tokens(furnished)))
     client = AdminClient(socket=_socket(gate))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -27,7 +28,7 @@ _LINE = 16 << 20
 
 
 class AdminClient:
-    """A server that runs. Either `socket` or `url` is given.
+    """A server that runs. Either `socket` or `url` is given. Raises Invalid for a URL that is none.
 
     Args:
         socket: The server's own socket.
@@ -44,6 +45,12 @@ class AdminClient:
         token: str = "",
         tls: ssl.SSLContext | None = None,
     ) -> None:
+        if socket is None and not re.match(r"https?://[^/\s]", url):
+            raise Invalid(
+                "this is no address of a server",
+                where=url[:200],
+                next_step="Write it with its scheme: https://gate.example, or http://127.0.0.1:3000.",
+            )
         self._socket = socket
         self._base = url.rstrip("/") if socket is None else "http://localhost"
         self._token = token
