@@ -74,10 +74,19 @@ def _write(path: Path, data: bytes, *, force: bool) -> bool:
         if force:
             fresh.replace(path)
         else:
-            # A link fails where a name exists: a file that came meanwhile stays.
-            os.link(fresh, path)
+            _name_once(fresh, path)
     except FileExistsError:
         return False
     finally:
         fresh.unlink(missing_ok=True)
     return True
+
+
+def _name_once(fresh: Path, path: Path) -> None:
+    """A link fails where a name exists: a file that came meanwhile stays. Some file systems have no links."""
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        fresh.replace(path)
