@@ -170,6 +170,22 @@ def test_a_file_stays_open_until_its_last_sender_is_done(clock: Clock, tmp_path:
         os.pread(file.fd, 3, 0)
 
 
+def test_a_file_that_was_removed_is_not_held_open_once_something_else_is_kept(
+    clock: Clock, tmp_path: Path
+) -> None:
+    generations = [0]
+    memo = Memo(clock=clock, generation=lambda: generations[0])
+    hot = memo.put_file((b"/z", ""), file_rep(tmp_path, "z", b"zip"), kind="zip", cell=Cell(), generation=0)
+    assert hot is not None
+    assert hot.file is not None
+    generations[0] = 1
+    keep(memo, b"/a", fixed(b"one"))
+    assert not hot.alive
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.pread(hot.file.fd, 3, 0)
+    assert len(memo) == 1
+
+
 def test_open_files_are_bounded(clock: Clock, tmp_path: Path) -> None:
     memo = Memo(clock=clock, max_files=2)
     reps = [file_rep(tmp_path, str(number), b"zip") for number in range(4)]

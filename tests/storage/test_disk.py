@@ -630,3 +630,24 @@ def test_nothing_of_the_store_warns_at_exit(root: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert list((root / ".modgate/tmp").iterdir()) == []
+
+
+async def test_a_close_that_is_cancelled_before_its_turn_leaves_no_temporary_file(tmp_path: Path) -> None:
+    store = await DiskStore.open(tmp_path, clock=time.time, threads=1)
+    writer = await store.create("example.test/m/@v/v1.0.0.zip")
+    await writer.write(bytes(1 << 20))
+    temporary = tmp_path / ".modgate" / "tmp"
+    assert list(temporary.iterdir())
+    released = threading.Event()
+    busy = asyncio.ensure_future(store.run(lambda: released.wait(10)))
+    await asyncio.sleep(0.01)
+    closing = asyncio.create_task(writer.aclose())
+    await asyncio.sleep(0.01)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    released.set()
+    await busy
+    await store.run(lambda: None)
+    assert not list(temporary.iterdir())
+    await store.close()

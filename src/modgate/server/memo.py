@@ -157,6 +157,7 @@ class Memo:
         self._entries: OrderedDict[tuple[bytes, str], Hot] = OrderedDict()
         self._files: OrderedDict[tuple[bytes, str], Hot] = OrderedDict()
         self._heads: dict[bytes, Hot] = {}
+        self._seen = generation()
         self.held = 0
         self.forgotten = 0
 
@@ -235,6 +236,7 @@ class Memo:
         )
 
     def _add(self, hot: Hot) -> Hot:
+        self._bury()
         old = self._entries.get(hot.key)
         if old is not None:
             self._drop(old)
@@ -247,6 +249,14 @@ class Memo:
         while self._entries and (self.held > self._max_bytes or len(self._entries) > self._max_entries):
             self._drop(next(iter(self._entries.values())))
         return hot
+
+    def _bury(self) -> None:
+        """Drop what no longer counts: a removed file takes room on the disk while it is held open."""
+        generation = self.generation()
+        if generation != self._seen:
+            self._seen = generation
+            for hot in [each for each in self._entries.values() if each.generation != generation]:
+                self._drop(hot)
 
     def _drop(self, hot: Hot) -> None:
         hot.alive = False

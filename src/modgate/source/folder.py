@@ -17,9 +17,9 @@ from modgate.errors import Absent, Unavailable
 from modgate.gomod import protocol
 from modgate.gomod.protocol import Kind, Request
 from modgate.source.folder_layout import candidates, open_beneath
+from modgate.transport.file import FileStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from typing import BinaryIO
 
     from modgate.gomod.types import ModuleVersion
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FolderUpstream"]
 
-_CHUNK = 1 << 18
 _MAX_ZIPHASH = 200
 
 
@@ -49,9 +48,11 @@ class FolderUpstream:
         finally:
             await stream.aclose()
 
-    async def open(self, ctx: Context, path: str) -> _FileStream:  # noqa: ARG002  a folder asks nobody's leave
+    async def open(self, ctx: Context, path: str) -> FileStream:  # noqa: ARG002  a folder asks nobody's leave
         """The file, opened."""
-        return _FileStream(await asyncio.to_thread(self.open_file, protocol.parse(path)), self._where(path))
+        return FileStream(
+            await asyncio.to_thread(self.open_file, protocol.parse(path)), self._where(path), _broken
+        )
 
     async def head(self, ctx: Context, path: str) -> int | None:
         """The file's size."""
@@ -113,41 +114,17 @@ class FolderUpstream:
         return Unavailable(what, where=self._where(path), kind="bad-answer")
 
 
-class _FileStream:
-    """An open file (`model.UpstreamStream`)."""
-
-    content_type = ""
-
-    def __init__(self, file: BinaryIO, where: str) -> None:
-        self._file = file
-        self._where = where
-        self.size = os.fstat(file.fileno()).st_size
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        got = 0
-        while got < self.size:
-            try:
-                chunk = await asyncio.to_thread(self._file.read, min(_CHUNK, self.size - got))
-            except (OSError, ValueError) as error:
-                why = _why(error) if isinstance(error, OSError) else "the file was closed"
-                raise Unavailable(why, where=self._where, kind="bad-answer") from error
-            if not chunk:
-                raise Unavailable(
-                    f"the file ended after {got} of {self.size} bytes", where=self._where, kind="bad-answer"
-                )
-            got += len(chunk)
-            yield chunk
-
-    async def aclose(self) -> None:
-        self._file.close()
-
-
 def _regular(descriptor: int) -> BinaryIO:
     """The file, if it is one. Raises OSError."""
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.ENXIO, os.strerror(errno.ENXIO))
     return os.fdopen(descriptor, "rb")
+
+
+def _broken(error: Exception, where: str) -> Unavailable:
+    why = _why(error) if isinstance(error, OSError) else "the file was closed"
+    return Unavailable(why, where=where, kind="bad-answer")
 
 
 def _why(error: OSError) -> str:

@@ -8,6 +8,7 @@ along the way still want the tail after the commit.
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import threading
@@ -188,7 +189,8 @@ class DiskWriter:
         self._tail = bytearray()
         try:
             if self._path or self._failure is not None:  # a thread may be making the file just now
-                await self._shell.run(self._drop_now)
+                # What is cancelled before its turn does not run, and the file would stay.
+                await asyncio.shield(self._shell.run(self._drop_now))
         except ModgateError:
             self._drop_now()  # the store is closing: its threads are gone
         finally:

@@ -13,33 +13,37 @@ from urllib.parse import unquote, urlsplit
 from modgate.errors import Absent, Invalid, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from typing import BinaryIO
 
     from modgate.model import Context
 
-__all__ = ["FileUpstream"]
+__all__ = ["FileStream", "FileUpstream"]
 
 _CHUNK = 1 << 18
 
 
-class _FileStream:
-    """An open file of the folder (`model.UpstreamStream`)."""
+class FileStream:
+    """An open file of the folder (`model.UpstreamStream`); `unreadable` says what a failing read means."""
 
     content_type = ""
 
-    def __init__(self, file: BinaryIO, where: str) -> None:
+    def __init__(
+        self, file: BinaryIO, where: str, unreadable: Callable[[Exception, str], Unavailable] | None = None
+    ) -> None:
         self._file = file
         self._where = where
+        self._unreadable = unreadable or _unreadable
         self.size = os.fstat(file.fileno()).st_size
 
     async def chunks(self) -> AsyncIterator[bytes]:
+        """The body. Raises Unavailable."""
         got = 0
         while got < self.size:
             try:
                 chunk = await asyncio.to_thread(self._file.read, min(_CHUNK, self.size - got))
             except (OSError, ValueError) as error:
-                raise _unreadable(error, self._where) from error
+                raise self._unreadable(error, self._where) from error
             if not chunk:
                 raise Unavailable(
                     f"the file ended after {got} of {self.size} bytes", where=self._where, kind="bad-answer"
@@ -48,6 +52,7 @@ class _FileStream:
             yield chunk
 
     async def aclose(self) -> None:
+        """Close the file."""
         self._file.close()
 
 
@@ -73,7 +78,7 @@ class FileUpstream:
         finally:
             await stream.aclose()
 
-    async def open(self, ctx: Context, path: str) -> _FileStream:  # noqa: ARG002  a folder asks nobody's leave
+    async def open(self, ctx: Context, path: str) -> FileStream:  # noqa: ARG002  a folder asks nobody's leave
         """The file, opened."""
         where = f"{self.name}/{path}"
         path = unquote(path)
@@ -86,7 +91,7 @@ class FileUpstream:
             raise Absent("no such file", where=where) from error
         except OSError as error:
             raise _unreadable(error, where) from error
-        return _FileStream(file, where)
+        return FileStream(file, where)
 
     async def head(self, ctx: Context, path: str) -> int | None:
         """The file's size."""
