@@ -100,6 +100,7 @@ def test_each_form_that_a_value_is_read_from_is_known() -> None:
     """A new way of reading a value must be told to the schema, or it refuses what the loader takes."""
     texts = {"check_sumdb", "check_patterns", "check_hosts", "check_networks", "check_source", "check_url"}
     texts |= {"check_address", "check_proxy", "check_host_globs", "check_repositories", "check_endpoint"}
+    texts |= {"check_database", "check_header"}
     read = {"parse_duration", "own_duration", "parse_size", "parse_list", "parse_tables", "parse_map"}
     read |= {"parse_listen", "parse_store", "parse_prefix", "check_upstream"}
     kinds = [Config, *(field.annotation for field in Config.model_fields.values())]

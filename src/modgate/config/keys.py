@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from modgate.config.firewall import Webhook
 from modgate.config.foreign import foreign_hint
 from modgate.config.model import Config
 from modgate.config.private import Credential, Route
@@ -46,6 +47,10 @@ PATH_KEYS = frozenset(
         "publish.token_file",
         "checksum_log.key_file",
         "admin.token_file",
+        "policy.file",
+        "ledger.password_file",
+        "consumers.file",
+        "scan.secret_file",
     }
 )
 """Keys whose relative paths, in a file, are relative to that file's folder."""
@@ -53,6 +58,7 @@ PATH_KEYS = frozenset(
 TABLE_PATHS = {
     "credentials": ("token_file", "key_file", "known_hosts", "config"),
     "upstreams": ("ca", "client_cert", "client_key", "secret_file"),
+    "webhooks": ("url_file", "secret_file"),
 }
 """The same for keys inside lists of tables."""
 
@@ -60,6 +66,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "routes": Route,
     "credentials": Credential,
     "upstreams": UpstreamTable,
+    "webhooks": Webhook,
 }
 
 FLAGS = {

@@ -12,6 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from modgate.config.checks import check_hosts, check_networks, check_patterns, check_sumdb, check_upstream
+from modgate.config.firewall import (
+    Advisories,
+    Consumers,
+    LedgerConfig,
+    Notify,
+    PolicyConfig,
+    Scan,
+    Webhook,
+)
 from modgate.config.operating import Admin, Index, Reload
 from modgate.config.private import ChecksumLog, Credential, Publish, Route, Vcs, parse_tables
 from modgate.config.upstreams import UpstreamTable, check_tables
@@ -344,6 +353,35 @@ class Config(_Section):
         default=Index(),
         description=str(Index.__doc__),
     )
+    policy: PolicyConfig = Field(
+        default=PolicyConfig(),
+        description=str(PolicyConfig.__doc__),
+    )
+    advisories: Advisories = Field(
+        default=Advisories(),
+        description=str(Advisories.__doc__),
+    )
+    ledger: LedgerConfig = Field(
+        default=LedgerConfig(),
+        description=str(LedgerConfig.__doc__),
+    )
+    consumers: Consumers = Field(
+        default=Consumers(),
+        description=str(Consumers.__doc__),
+    )
+    webhooks: Annotated[tuple[Webhook, ...], BeforeValidator(parse_tables)] = Field(
+        default=(),
+        description="Who is told of what happens: a list of tables with `name`, `url` or `url_file`, and any "
+        "of `format`, `secret_file`, `events`, `consumers`, `rate`, `internal`.",
+    )
+    notify: Notify = Field(
+        default=Notify(),
+        description=str(Notify.__doc__),
+    )
+    scan: Scan = Field(
+        default=Scan(),
+        description=str(Scan.__doc__),
+    )
 
     @model_validator(mode="after")
     def _named_clients(self) -> Self:
@@ -351,6 +389,13 @@ class Config(_Section):
             raise ValueError(
                 "routes with principals need tls.client_ca: a client's certificate is what names it"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_webhook_a_name(self) -> Self:
+        names = [each.name for each in self.webhooks]
+        if len(set(names)) < len(names):
+            raise ValueError("two webhooks have one name")
         return self
 
     @model_validator(mode="after")

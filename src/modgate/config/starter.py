@@ -118,7 +118,8 @@ def _written(default: object, leaf: str) -> str:
     if isinstance(default, Listen | StoreSpec):
         return _toml(str(default))
     if isinstance(default, float):
-        return _toml(f"{default:g}s")
+        days = default / 86400
+        return _toml(f"{days:g}d" if days >= 1 and days.is_integer() else f"{default:g}s")
     if isinstance(default, int) and not isinstance(default, bool) and default and default % (1 << 20) == 0:
         whole = default >> 20
         return _toml(f"{whole >> 10}GiB" if whole % 1024 == 0 else f"{whole}MiB")

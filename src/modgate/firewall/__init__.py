@@ -1,0 +1,1 @@
+"""The policy in force: facts gathered, decisions made and written down, consumers counted."""

@@ -1,0 +1,1 @@
+"""Telling people: messages leave the outbox for webhooks."""
