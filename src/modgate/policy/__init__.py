@@ -1,1 +1,1 @@
-"""Rules: which versions may be used, and what is known to be wrong with them. Nothing here reads or writes."""
+"""Rules: which versions may be used, and what is known to be wrong with them. Nothing here does I/O."""
