@@ -46,11 +46,11 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one advisory says of one module.
+    """What one advisory says of one module; a module with several ranges has a block for each.
 
     Attributes:
         path: A module path, or `stdlib`, or `toolchain`.
-        events: The events of all its SEMVER ranges, a range after the other, in order.
+        events: The events of one SEMVER range, as written. Empty: only `versions` count.
         versions: Versions named one by one beside ranges (OSV `versions`), as written.
         custom: Whether it also has `custom_ranges`, which no rule may be matched against.
     """

@@ -1,0 +1,1 @@
+"""Databases of advisories, from wherever they are kept: files, the Go vulnerability database, Trivy."""
