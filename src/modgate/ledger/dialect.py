@@ -1,4 +1,4 @@
-"""Where the databases' dialects differ: an insert that meets what is there, turns among writers, text as bytes.
+"""Where the dialects differ: an insert that meets what is there, turns among writers, columns as bytes.
 
 A statement that inserts "unless it is there" has no common form, so it is built once for each dialect and
 chosen by the connection that runs it. SQLite lets one transaction write at a time by itself; elsewhere
@@ -58,7 +58,9 @@ def take_turn(connection: Connection) -> None:
 
 
 class TextBytes(FunctionElement[bytes]):
-    """The bytes of a text column: also those that are no text, which a driver would refuse to hand over."""
+    """The bytes of a column of text or bytes, whatever was put there: a driver refuses to hand over what is
+    not of the column's kind.
+    """
 
     type = LargeBinary()
     inherit_cache = True
@@ -72,4 +74,6 @@ def _as_blob(element: Any, compiler: Any, **options: Any) -> str:
 
 @compiles(TextBytes, "postgresql")
 def _as_bytea(element: Any, compiler: Any, **options: Any) -> str:
-    return f"convert_to({compiler.process(element.clauses, **options)}, 'UTF8')"
+    column = compiler.process(element.clauses, **options)
+    (clause,) = element.clauses
+    return column if isinstance(clause.type, LargeBinary) else f"convert_to({column}, 'UTF8')"

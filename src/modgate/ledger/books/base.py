@@ -1,0 +1,80 @@
+"""What the books share: the database as they see it, text and JSON that every database takes, small pieces.
+
+What comes in may hold what a database refuses (lone surrogates, a NUL) or JSON does not know; it is made so
+that it is taken before anything is written: a step that fails takes down whoever shares its transaction.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sqlalchemy import Connection, Row
+
+__all__ = ["AT_ONCE", "Database", "pieces", "plain", "seconds", "to_json"]
+
+AT_ONCE = 400
+"""How many values go into one IN: older SQLite takes 999 parameters."""
+
+T = TypeVar("T")
+
+
+class Database(Protocol):
+    """The two methods of a ledger on which books stand."""
+
+    async def transact(self, step: Callable[[Connection], T]) -> T:
+        """Run a step inside a transaction that writes; durable when it returns. Raises Unavailable."""
+
+    async def query(self, query: Any, values: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
+        """The rows of a query with these values for its parameters. Raises Unavailable."""
+
+
+def plain(text: str) -> str:
+    """Text that every database takes, and hands out again as it was."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def seconds(at: float) -> float:
+    """A time that comes back as it was: a float, and a finite one."""
+    return float(at) if math.isfinite(at) else 0.0
+
+
+def to_json(value: object) -> str:
+    """Canonical JSON: keys sorted, no white space. Decoded and encoded again it is the same."""
+    try:
+        text = msgspec.json.encode(value, order="sorted")
+    except (TypeError, ValueError):
+        text = msgspec.json.encode(_tidy(value), order="sorted")
+    again = msgspec.json.encode(msgspec.json.decode(text), order="sorted")
+    return again.decode("utf-8")
+
+
+def pieces(items: Sequence[T], size: int = AT_ONCE) -> Iterator[Sequence[T]]:
+    """The items in order, `size` at a time."""
+    return (items[i : i + size] for i in range(0, len(items), size))
+
+
+def _tidy(value: object) -> object:
+    """The value with everything in it that JSON does not know written as text."""
+    if isinstance(value, enum.Enum):
+        return _tidy(value.value)
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(_tidy(str(key))): _tidy(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_tidy(each) for each in value]
+    if isinstance(value, set | frozenset):
+        return sorted((_tidy(each) for each in value), key=repr)
+    return _tidy(str(value))
