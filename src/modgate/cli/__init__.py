@@ -40,6 +40,8 @@ COMMANDS = {
     "faults": ("modgate.cli.faults", "Run a GOPROXY that fails as told"),
     "toolchain": ("modgate.cli.toolchain", "Show a module's toolchain, modules and downloads"),
     "sums": ("modgate.cli.sums", "Audit go.sum against the checksum database"),
+    "fix": ("modgate.cli.fix", "Move go.mod to fixed versions"),
+    "gate": ("modgate.cli.gate", "Judge a go.sum by the gate's policy, for CI"),
     "serve": ("modgate.cli.serve", "Run the module proxy"),
     "status": ("modgate.cli.status", "Show how a running server is"),
     "config": ("modgate.cli.config", "Show, check or begin the configuration"),
