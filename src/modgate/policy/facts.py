@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NEEDS", "Facts", "Unknown"]
 
-NEEDS = frozenset({"hits", "age", "licences", "retracted", "deprecated", "scan"})
+NEEDS = frozenset({"hits", "age", "licences", "retracted", "deprecated", "scan", "fixes"})
 """The facts that cost something to get: a policy says which of them its rules need (`Policy.needs`), and no
 other
 is looked for.
@@ -54,6 +54,8 @@ class Facts:
         none.
         deprecated: The message of its module's deprecation; empty for none.
         scan: True where a scanner released these bytes, False where it refused them.
+        fixes: Ids of advisories that affect a version which the consumer uses (which any consumer uses, where
+            nothing is known of this one) and no longer affect this one.
     """
 
     path: ModulePath
@@ -70,3 +72,4 @@ class Facts:
     retracted: str | Unknown = _NOT_ASKED
     deprecated: str | Unknown = _NOT_ASKED
     scan: bool | Unknown = _NOT_ASKED
+    fixes: tuple[str, ...] | Unknown = _NOT_ASKED
