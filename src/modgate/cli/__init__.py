@@ -53,6 +53,7 @@ COMMANDS = {
     "fsck": ("modgate.cli.fsck", "Check the store, and repair it"),
     "import": ("modgate.cli.imports", "Take in a module cache, an Athens or goproxy folder"),
     "export": ("modgate.cli.exports", "Write modules of the store for another site"),
+    "advisories": ("modgate.cli.advisories", "Show which module versions are vulnerable"),
     "route": ("modgate.cli.route", "Show where a module would come from, and why"),
     "vcs": ("modgate.cli.vcs", "Take a module straight from its repository"),
     "publish": ("modgate.cli.publish", "Send a module version to a gate"),
@@ -64,6 +65,7 @@ _GROUPS = {
     "doctor": "On a developer's machine:",
     "serve": "The proxy:",
     "warm": "Its store:",
+    "advisories": "The firewall:",
     "route": "Private modules:",
 }
 """What stands in `--help` above the first command of each group."""
