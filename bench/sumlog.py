@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 
 from modgate.checksumdb.log import ChecksumLog
 from modgate.gomod.types import ModulePath, ModuleVersion, Version
-from modgate.ledger.logbook import SqliteLogBook
-from modgate.ledger.sqlite import SqliteLedger
+from modgate.ledger.logbook import SqlLogBook
+from modgate.ledger.sql import SqlLedger
 from modgate.model.answer import Verification
 from modgate.model.checksums import Sums
 from modgate.model.context import Context
@@ -110,12 +110,12 @@ async def measure(folder: Path, records: int) -> dict[str, object]:
     """All figures, in a folder of their own."""
     key, verifier_key = generate_key(NAME, b"b" * 32)
     store = await DiskStore.open(folder / "store", clock=time.time)
-    ledger = await SqliteLedger.open(folder / "ledger", clock=time.time)
+    ledger = await SqlLedger.open(folder / "ledger", clock=time.time)
 
     def opened(holder: str) -> ChecksumLog:
         return ChecksumLog(
             key,
-            book=SqliteLogBook(ledger),
+            book=SqlLogBook(ledger),
             store=store,
             ledger=ledger,
             authority=_Authority(),

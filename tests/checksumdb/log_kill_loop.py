@@ -28,8 +28,8 @@ from pathlib import Path
 
 from modgate.checksumdb.audit import audit
 from modgate.checksumdb.log import ChecksumLog
-from modgate.ledger.logbook import SqliteLogBook
-from modgate.ledger.sqlite import SqliteLedger
+from modgate.ledger.logbook import SqlLogBook
+from modgate.ledger.sql import SqlLedger
 from modgate.model.context import Context
 from modgate.storage.disk import DiskStore
 from modgate.sumdb.head import open_head
@@ -69,8 +69,8 @@ async def work(root: Path, slot: int, step: str, *, after: int, dice: random.Ran
     store = await DiskStore.open(
         root / f"store{slot}", clock=time.time, stages=lambda name: reached(f"store {name}")
     )
-    ledger = await SqliteLedger.open(root / "ledger", clock=time.time, busy_timeout=30)
-    book = SqliteLogBook(ledger)
+    ledger = await SqlLedger.open(root / "ledger", clock=time.time, busy_timeout=30)
+    book = SqlLogBook(ledger)
     log = ChecksumLog(
         KEY,
         book=book,
@@ -156,8 +156,8 @@ def kill_all(root: Path, kills: int, records: int, dice: random.Random) -> Count
 
 async def judge(root: Path, records: int) -> dict[str, int]:
     """Look at everything that is there."""
-    ledger = await SqliteLedger.open(root / "ledger", clock=time.time)
-    book = SqliteLogBook(ledger)
+    ledger = await SqlLedger.open(root / "ledger", clock=time.time)
+    book = SqlLogBook(ledger)
     size = await book.size(NAME)
     entries = await book.records(NAME, 0, size)
     assert size >= records

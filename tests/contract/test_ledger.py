@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modgate.ledger.memory import MemoryLedger
-from modgate.ledger.sqlite import SqliteLedger
+from modgate.ledger.sql import SqlLedger
 from tests.contract.ledger import LedgerContract, SetClock
 
 if TYPE_CHECKING:
@@ -25,7 +25,15 @@ def clock() -> SetClock:
 class TestSqliteLedger(LedgerContract):
     @pytest.fixture
     async def ledger(self, tmp_path: Path, clock: SetClock) -> AsyncIterator[Ledger]:
-        ledger = await SqliteLedger.open(tmp_path / "ledger.db", clock=clock)
+        ledger = await SqlLedger.open(tmp_path / "ledger.db", clock=clock)
+        yield ledger
+        await ledger.close()
+
+
+class TestSqliteMemoryLedger(LedgerContract):
+    @pytest.fixture
+    async def ledger(self, clock: SetClock) -> AsyncIterator[Ledger]:
+        ledger = await SqlLedger.open_memory(clock=clock)
         yield ledger
         await ledger.close()
 

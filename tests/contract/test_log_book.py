@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modgate.ledger.logbook import MemoryLogBook, SqliteLogBook
-from modgate.ledger.sqlite import SqliteLedger
+from modgate.ledger.logbook import MemoryLogBook, SqlLogBook
+from modgate.ledger.sql import SqlLedger
 from tests.contract.ledger import SetClock
 from tests.contract.log_book import LogBookContract
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class TestSqliteLogBook(LogBookContract):
     @pytest.fixture
     async def book(self, tmp_path: Path) -> AsyncIterator[LogBook]:
-        ledger = await SqliteLedger.open(tmp_path / "ledger.db", clock=SetClock())
-        yield SqliteLogBook(ledger)
+        ledger = await SqlLedger.open(tmp_path / "ledger.db", clock=SetClock())
+        yield SqlLogBook(ledger)
         await ledger.close()
 
 

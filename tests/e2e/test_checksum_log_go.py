@@ -9,8 +9,8 @@ import pytest
 
 from modgate.checksumdb.log import ChecksumLog
 from modgate.errors import Absent
-from modgate.ledger.logbook import SqliteLogBook
-from modgate.ledger.sqlite import SqliteLedger
+from modgate.ledger.logbook import SqlLogBook
+from modgate.ledger.sql import SqlLedger
 from modgate.model.answer import Verification
 from modgate.model.checksums import Sums
 from modgate.model.context import Context
@@ -64,10 +64,10 @@ class House:
 
     async def open(self) -> ChecksumLog:
         self._store = await DiskStore.open(self._folder, clock=lambda: 1.8e9)
-        self._ledger = await SqliteLedger.open(self._folder / ".modgate" / "ledger", clock=lambda: 1.8e9)
+        self._ledger = await SqlLedger.open(self._folder / ".modgate" / "ledger", clock=lambda: 1.8e9)
         self.log = ChecksumLog(
             self.key,
-            book=SqliteLogBook(self._ledger),
+            book=SqlLogBook(self._ledger),
             store=self._store,
             ledger=self._ledger,
             authority=Built(self._modules),

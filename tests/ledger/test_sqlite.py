@@ -1,4 +1,4 @@
-"""What the SQLite ledger does beyond the contract: durability, groups, other processes, damage."""
+"""What the ledger does in a SQLite file beyond the contract: durability, groups, other processes, damage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import event
 
 from modgate.errors import Unavailable
-from modgate.ledger.sqlite import SqliteLedger
+from modgate.ledger.sql import SqlLedger
 from modgate.model import Alert
 from tests.contract.ledger import SetClock, pin, record
 
@@ -32,36 +32,36 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def ledger(path: Path) -> AsyncIterator[SqliteLedger]:
-    ledger = await SqliteLedger.open(path, clock=SetClock(), busy_timeout=0.2)
+async def ledger(path: Path) -> AsyncIterator[SqlLedger]:
+    ledger = await SqlLedger.open(path, clock=SetClock(), busy_timeout=0.2)
     yield ledger
     await ledger.close()
 
 
-def _count(ledger: SqliteLedger) -> Callable[[], int]:
+def _count(ledger: SqlLedger) -> Callable[[], int]:
     commits: list[Any] = []
-    event.listen(ledger._engine, "commit", commits.append)
+    event.listen(ledger._database.engine, "commit", commits.append)
     return lambda: len(commits)
 
 
-async def test_what_was_seen_is_known_after_a_restart(ledger: SqliteLedger, path: Path) -> None:
+async def test_what_was_seen_is_known_after_a_restart(ledger: SqlLedger, path: Path) -> None:
     await ledger.first_seen(record(h1="h1:first="))
     lease = await ledger.acquire("fill", "a", ttl=10)
     await ledger.close()
-    again = await SqliteLedger.open(path, clock=SetClock())
+    again = await SqlLedger.open(path, clock=SetClock())
     assert await again.first_seen(record(h1="h1:later=")) == record(h1="h1:first=")
     assert await again.acquire("fill", "b", ttl=10) is None
     assert await again.acquire("fill", "a", ttl=10) == lease
     await again.close()
 
 
-async def test_six_hundred_first_sights_at_once_cost_few_transactions(ledger: SqliteLedger) -> None:
+async def test_six_hundred_first_sights_at_once_cost_few_transactions(ledger: SqlLedger) -> None:
     commits = _count(ledger)
     await asyncio.gather(*(ledger.first_seen(record(number)) for number in range(600)))
     assert commits() <= 3
 
 
-async def test_one_first_sight_costs_one_transaction_and_a_look_none(ledger: SqliteLedger) -> None:
+async def test_one_first_sight_costs_one_transaction_and_a_look_none(ledger: SqlLedger) -> None:
     commits = _count(ledger)
     await ledger.first_seen(record())
     assert commits() == 1
@@ -69,8 +69,8 @@ async def test_one_first_sight_costs_one_transaction_and_a_look_none(ledger: Sql
     assert commits() == 1
 
 
-async def test_every_commit_is_flushed_to_a_write_ahead_log(ledger: SqliteLedger) -> None:
-    with ledger._engine.connect() as connection:
+async def test_every_commit_is_flushed_to_a_write_ahead_log(ledger: SqlLedger) -> None:
+    with ledger._database.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
 
@@ -78,11 +78,11 @@ async def test_every_commit_is_flushed_to_a_write_ahead_log(ledger: SqliteLedger
 CHILD = """
 import asyncio, os, sys, time
 from pathlib import Path
-from modgate.ledger.sqlite import SqliteLedger
+from modgate.ledger.sql import SqlLedger
 from tests.contract.ledger import record
 
 async def main():
-    ledger = await SqliteLedger.open(Path(sys.argv[1]), clock=time.time)
+    ledger = await SqlLedger.open(Path(sys.argv[1]), clock=time.time)
     what, me = sys.argv[2:]
     if what == "sights":
         for start in range(0, 10_000_000, 10):
@@ -113,7 +113,7 @@ def _child(path: Path, what: str, me: str) -> subprocess.Popen[str]:
     )
 
 
-async def test_two_processes_on_one_file_agree_on_every_first_sight(ledger: SqliteLedger, path: Path) -> None:
+async def test_two_processes_on_one_file_agree_on_every_first_sight(ledger: SqlLedger, path: Path) -> None:
     seen: dict[str, str] = {}
     children = [_child(path, "sights", me) for me in ("one", "two")]
     try:
@@ -152,7 +152,7 @@ async def test_what_a_killed_process_was_told_is_there(path: Path) -> None:
             if line.endswith("\n"):
                 version, h1 = line.split()
                 assert told.setdefault(version, h1) == h1
-    ledger = await SqliteLedger.open(path, clock=SetClock())
+    ledger = await SqlLedger.open(path, clock=SetClock())
     for version, h1 in told.items():
         number = int(version.split(".")[1])
         standing = await ledger.seen(record(number).version, "zip")
@@ -161,7 +161,7 @@ async def test_what_a_killed_process_was_told_is_there(path: Path) -> None:
     await ledger.close()
 
 
-async def test_a_locked_file_is_unavailable_and_heals(ledger: SqliteLedger, path: Path) -> None:
+async def test_a_locked_file_is_unavailable_and_heals(ledger: SqlLedger, path: Path) -> None:
     await ledger.first_seen(record(1))
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -180,7 +180,7 @@ async def test_a_locked_file_is_unavailable_and_heals(ledger: SqliteLedger, path
     await ledger.ready()
 
 
-async def test_everyone_in_a_failed_group_is_told(ledger: SqliteLedger, path: Path) -> None:
+async def test_everyone_in_a_failed_group_is_told(ledger: SqlLedger, path: Path) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     results = await asyncio.gather(
@@ -194,18 +194,18 @@ async def test_everyone_in_a_failed_group_is_told(ledger: SqliteLedger, path: Pa
 async def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     path.write_bytes(b"this is not a database, whatever its name says" * 100)
     with pytest.raises(Unavailable, match="no SQLite database"):
-        await SqliteLedger.open(path, clock=SetClock())
+        await SqlLedger.open(path, clock=SetClock())
 
 
 async def _open_and_ask(path: Path) -> None:
-    ledger = await SqliteLedger.open(path, clock=SetClock())
+    ledger = await SqlLedger.open(path, clock=SetClock())
     try:
         await ledger.first_seen(record(1500))
     finally:
         await ledger.close()
 
 
-async def test_a_corrupt_file_is_unavailable(ledger: SqliteLedger, path: Path) -> None:
+async def test_a_corrupt_file_is_unavailable(ledger: SqlLedger, path: Path) -> None:
     await asyncio.gather(*(ledger.first_seen(record(number)) for number in range(2000)))
     await ledger.close()
     data = bytearray(path.read_bytes())
@@ -218,23 +218,23 @@ async def test_a_corrupt_file_is_unavailable(ledger: SqliteLedger, path: Path) -
 
 async def test_a_missing_folder_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="cannot be opened") as refused:
-        await SqliteLedger.open(tmp_path / "nowhere" / "ledger.db", clock=SetClock())
+        await SqlLedger.open(tmp_path / "nowhere" / "ledger.db", clock=SetClock())
     assert "folder must exist" in str(refused.value)
 
 
 async def test_a_folder_in_place_of_the_file_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="cannot be opened"):
-        await SqliteLedger.open(tmp_path, clock=SetClock())
+        await SqlLedger.open(tmp_path, clock=SetClock())
 
 
-async def test_a_file_that_vanished_is_not_ready(ledger: SqliteLedger, path: Path) -> None:
+async def test_a_file_that_vanished_is_not_ready(ledger: SqlLedger, path: Path) -> None:
     path.unlink()
     with pytest.raises(Unavailable, match="gone"):
         await ledger.ready()
 
 
-async def test_a_read_only_file_is_unavailable(ledger: SqliteLedger) -> None:
-    with ledger._engine.connect() as connection:
+async def test_a_read_only_file_is_unavailable(ledger: SqlLedger) -> None:
+    with ledger._database.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA query_only=ON")
     with pytest.raises(Unavailable, match="read-only"):
         await ledger.first_seen(record())
@@ -242,8 +242,8 @@ async def test_a_read_only_file_is_unavailable(ledger: SqliteLedger) -> None:
         await ledger.ready()
 
 
-async def test_a_full_disk_is_storage_full(ledger: SqliteLedger) -> None:
-    with ledger._engine.connect() as connection:
+async def test_a_full_disk_is_storage_full(ledger: SqlLedger) -> None:
+    with ledger._database.engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
     with pytest.raises(Unavailable) as full:
@@ -251,35 +251,17 @@ async def test_a_full_disk_is_storage_full(ledger: SqliteLedger) -> None:
     assert full.value.kind == "storage-full"
 
 
-async def test_a_ledger_of_a_newer_modgate_is_refused(ledger: SqliteLedger, path: Path) -> None:
+async def test_a_ledger_of_a_newer_modgate_is_refused(ledger: SqlLedger, path: Path) -> None:
     await ledger.close()
     other = sqlite3.connect(path)
     other.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
     other.commit()
     other.close()
     with pytest.raises(Unavailable, match="schema 99"):
-        await SqliteLedger.open(path, clock=SetClock())
+        await SqlLedger.open(path, clock=SetClock())
 
 
-async def test_a_ledger_from_before_pins_is_given_their_table_and_keeps_what_it_holds(
-    ledger: SqliteLedger, path: Path
-) -> None:
-    await ledger.first_seen(record(h1="h1:old="))
-    await ledger.close()
-    with contextlib.closing(sqlite3.connect(path)) as other:
-        other.execute("DROP TABLE pin")
-        other.execute("UPDATE meta SET value = '2' WHERE key = 'schema'")
-        other.commit()
-    again = await SqliteLedger.open(path, clock=SetClock())
-    assert await again.add_pin(pin("example.com/m"))
-    assert await again.pins() == [pin("example.com/m")]
-    assert await again.first_seen(record(h1="h1:new=")) == record(h1="h1:old=")
-    await again.close()
-    with contextlib.closing(sqlite3.connect(path)) as other:
-        assert other.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone() == ("3",)
-
-
-async def test_pins_that_cannot_be_read_are_not_no_pins(ledger: SqliteLedger, path: Path) -> None:
+async def test_pins_that_cannot_be_read_are_not_no_pins(ledger: SqlLedger, path: Path) -> None:
     await ledger.add_pin(pin("example.com/m"))
     with contextlib.closing(sqlite3.connect(path)) as other:
         other.execute("DROP TABLE pin")
@@ -288,22 +270,22 @@ async def test_pins_that_cannot_be_read_are_not_no_pins(ledger: SqliteLedger, pa
         await ledger.pins()
 
 
-async def test_pins_outlive_a_restart(ledger: SqliteLedger, path: Path) -> None:
+async def test_pins_outlive_a_restart(ledger: SqlLedger, path: Path) -> None:
     await ledger.add_pin(pin("example.com/m", "v1.0.0", note="half a \udc80 character"))
     await ledger.close()
-    again = await SqliteLedger.open(path, clock=SetClock())
+    again = await SqlLedger.open(path, clock=SetClock())
     assert await again.pins() == [pin("example.com/m", "v1.0.0", note="half a ? character")]
     await again.close()
 
 
-async def test_closing_waits_for_what_is_being_written(ledger: SqliteLedger, path: Path) -> None:
+async def test_closing_waits_for_what_is_being_written(ledger: SqlLedger, path: Path) -> None:
     writing = [asyncio.create_task(ledger.first_seen(record(number))) for number in range(50)]
     await asyncio.sleep(0)
     await ledger.close()
     assert await asyncio.gather(*writing) == [record(number) for number in range(50)]
 
 
-async def test_a_look_cancelled_half_way_harms_nothing(ledger: SqliteLedger) -> None:
+async def test_a_look_cancelled_half_way_harms_nothing(ledger: SqlLedger) -> None:
     await ledger.first_seen(record())
     for turn in range(30):
         looking = asyncio.create_task(ledger.seen(record().version, "zip"))
@@ -316,10 +298,10 @@ async def test_a_look_cancelled_half_way_harms_nothing(ledger: SqliteLedger) -> 
 
 def test_nothing_warns_at_exit(path: Path) -> None:
     code = (
-        "import asyncio, sys; from pathlib import Path; from modgate.ledger.sqlite import SqliteLedger\n"
+        "import asyncio, sys; from pathlib import Path; from modgate.ledger.sql import SqlLedger\n"
         "from tests.contract.ledger import SetClock, record\n"
         "async def main():\n"
-        "    ledger = await SqliteLedger.open(Path(sys.argv[1]), clock=SetClock())\n"
+        "    ledger = await SqlLedger.open(Path(sys.argv[1]), clock=SetClock())\n"
         "    await asyncio.gather(*(ledger.first_seen(record(n)) for n in range(5)))\n"
         "    await asyncio.gather(*(ledger.seen(record(n).version, 'zip') for n in range(9)))\n"
         "    await ledger.close()\n"

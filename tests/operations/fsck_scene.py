@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from modgate.config import load
 from modgate.gomod.module import check
-from modgate.ledger.sqlite import SqliteLedger
+from modgate.ledger.sql import SqlLedger
 from modgate.model import BlobMeta, VerificationRecord
 from modgate.model.operations import Failure, Item, Summary
 from modgate.storage.disk import DiskStore
@@ -210,7 +210,7 @@ class FsckScene:
 
     async def _fill(self) -> None:
         store = await DiskStore.open(self.store, clock=time.time)
-        ledger = await SqliteLedger.open(self.store / ".modgate" / "ledger.sqlite3", clock=time.time)
+        ledger = await SqlLedger.open(self.store / ".modgate" / "ledger.sqlite3", clock=time.time)
         jobs = [*self._puts(store), *self._records(ledger)]
         for start in range(0, len(jobs), 500):
             await asyncio.gather(*(job() for job in jobs[start : start + 500]))
@@ -243,7 +243,7 @@ class FsckScene:
     def _replaced(self, store: DiskStore, key: str, data: bytes) -> Any:
         return lambda: store.replace(key, data, _meta(data))
 
-    def _records(self, ledger: SqliteLedger) -> Iterator[Any]:
+    def _records(self, ledger: SqlLedger) -> Iterator[Any]:
         def record(built: BuiltModule, kind: str, h1: str) -> Any:
             version = check(built.path, built.version)
             return lambda: ledger.first_seen(VerificationRecord(version, kind, h1, "sumdb", 1.7e9))

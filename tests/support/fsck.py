@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from modgate.checksumdb.off import NoDatabase
 from modgate.errors import Absent, Unavailable
 from modgate.ledger.memory import MemoryLedger
-from modgate.ledger.sqlite import SqliteLedger
+from modgate.ledger.sql import SqlLedger
 from modgate.model.operations import Failure, Item, Summary
 from modgate.operations import Works, run_operation
 from modgate.storage.disk import DiskStore
@@ -115,7 +115,7 @@ def faults_of(folder: Path, **params: Any) -> list[tuple[str, str, str]]:
             path = folder / ".modgate" / "ledger.sqlite3"
             ledger: Ledger = MemoryLedger(clock=time.time)
             if path.exists():
-                ledger = await SqliteLedger.open(path, clock=time.time)
+                ledger = await SqlLedger.open(path, clock=time.time)
             try:
                 items, _ = await fsck(works_on(store, ledger), **params)
             finally:

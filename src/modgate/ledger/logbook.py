@@ -1,8 +1,8 @@
 """The log book in the ledger: records in the order they were numbered, and the signed heads.
 
-Numbers are given inside one transaction that holds the file's write lock from its start (`BEGIN
-IMMEDIATE`), so that two processes cannot give one number twice or leave a gap; the table's keys refuse
-what would break that all the same.
+Numbers are given inside one transaction that holds the database's one write lock from its start, so that
+two processes cannot give one number twice or leave a gap; the table's keys refuse what would break that all
+the same.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, func, insert, select, tuple_
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from modgate.errors import Unavailable
 from modgate.gomod.types import ModulePath, ModuleVersion, Version
 from modgate.ledger import schema
+from modgate.ledger.dialect import PerDialect
 from modgate.model.logbook import LogEntry, LogHead
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from modgate.ledger.sqlite import SqliteLedger
+    from modgate.ledger.sql import SqlLedger
 
-__all__ = ["MemoryLogBook", "SqliteLogBook"]
+__all__ = ["MemoryLogBook", "SqlLogBook"]
 
 _RECORD = schema.log_record.c
 _HEAD = schema.log_head.c
@@ -45,7 +45,7 @@ _BETWEEN = (
 )
 _LAST = select(func.max(_RECORD.number)).where(_OF_LOG)
 _ADD = insert(schema.log_record)
-_ADD_HEAD = sqlite_insert(schema.log_head).on_conflict_do_nothing()
+_ADD_HEAD = PerDialect(lambda into: into(schema.log_head).on_conflict_do_nothing())
 _OF_HEADS = select(_HEAD.size, _HEAD.note).where(_HEAD.log == bindparam("of_log"))
 _HEAD_OF = _OF_HEADS.where(_HEAD.size == bindparam("of_size"))
 _NEWEST = _OF_HEADS.order_by(_HEAD.size.desc()).limit(1)
@@ -53,10 +53,10 @@ _NEWEST = _OF_HEADS.order_by(_HEAD.size.desc()).limit(1)
 _AT_ONCE = 400  # older SQLite takes 999 parameters
 
 
-class SqliteLogBook:
-    """A log book in the file of a SQLite ledger, which it does not close."""
+class SqlLogBook:
+    """A log book in the database of a ledger, which it does not close."""
 
-    def __init__(self, ledger: SqliteLedger) -> None:
+    def __init__(self, ledger: SqlLedger) -> None:
         self._ledger = ledger
 
     async def append(self, log: str, records: Sequence[tuple[ModuleVersion, bytes]]) -> list[LogEntry]:
@@ -101,7 +101,7 @@ class SqliteLogBook:
         def keep(connection: Connection) -> LogHead:
             if head.size > _after(connection.execute(_LAST, {"of_log": log}).scalar_one()):
                 raise Unavailable(f"the log {log} has no {head.size} records to sign", where="the log book")
-            connection.execute(_ADD_HEAD, {"log": log, "size": head.size, "note": head.note})
+            connection.execute(_ADD_HEAD.on(connection), {"log": log, "size": head.size, "note": head.note})
             found = connection.execute(_HEAD_OF, {"of_log": log, "of_size": head.size}).one()
             return _head(*tuple(found))
 

@@ -1,14 +1,14 @@
-"""Pins in the ledger's file: what must stay in the store."""
+"""Pins in the ledger's database: what must stay in the store."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from modgate.gomod.types import ModulePath, Version
 from modgate.ledger import schema
+from modgate.ledger.dialect import PerDialect
 from modgate.model import Pin
 
 if TYPE_CHECKING:
@@ -21,18 +21,20 @@ _PIN = schema.pin.c
 ALL_PINS = select(_PIN.path, _PIN.version, _PIN.note, _PIN.pinned_at).order_by(_PIN.path, _PIN.version)
 """All pins; `pin_of` reads a row."""
 
+_ADD = PerDialect(
+    lambda into: (adding := into(schema.pin)).on_conflict_do_update(
+        index_elements=["path", "version"], set_={"note": adding.excluded.note}
+    )
+)
+
 
 def add_pin(connection: Connection, pin: Pin) -> bool:
     """Pin, or give a pin another note; True if it is new."""
     version = pin.version or ""
-    note = pin.note.encode("utf-8", "replace").decode("utf-8")  # a terminal may send half a character
     known = select(_PIN.path).where(_PIN.path == pin.path, _PIN.version == version)
     new = connection.execute(known).first() is None
-    row = {"path": pin.path, "version": version, "note": note, "pinned_at": pin.pinned_at}
-    statement = insert(schema.pin).values(row)
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["path", "version"], set_={"note": note})
-    )
+    row = {"path": pin.path, "version": version, "note": pin.note, "pinned_at": pin.pinned_at}
+    connection.execute(_ADD.on(connection), row)
     return new
 
 

@@ -1,7 +1,8 @@
 """The tables of the ledger, in one MetaData.
 
 The version of the schema stands in the table `meta`, so that a ledger of a newer modgate is refused
-instead of misread.
+instead of misread. The same number, in four digits, is the revision of `migrations`, by which an older
+ledger is lifted; a new one is made from these tables at once, and a test holds both against each other.
 """
 
 from __future__ import annotations
@@ -14,14 +15,18 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
     UniqueConstraint,
 )
 
+from modgate.ledger.columns import KEY, FreeString, FreeText
+
 __all__ = [
     "SCHEMA_VERSION",
+    "alembic_version",
     "alert",
     "first_seen",
     "lease",
@@ -33,24 +38,32 @@ __all__ = [
     "tree_head",
 ]
 
-SCHEMA_VERSION = 3
-"""1 had no log_record and log_head, 2 no pin; a ledger of those is given them when it is opened."""
+SCHEMA_VERSION = 4
+"""1 had no log_record and log_head, 2 no pin, 3 none of the books' tables (`tables.py`)."""
 
 metadata = MetaData()
 
 meta = Table(
     "meta",
     metadata,
-    Column("key", String, primary_key=True),
+    Column("key", KEY, primary_key=True),
     Column("value", Text, nullable=False),
 )
+
+alembic_version = Table(
+    "alembic_version",
+    metadata,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""As alembic makes it: at which revision its own steps would go on."""
 
 first_seen = Table(
     "first_seen",
     metadata,
-    Column("path", String, primary_key=True),
-    Column("version", String, primary_key=True),
-    Column("kind", String, primary_key=True),
+    Column("path", KEY, primary_key=True),
+    Column("version", KEY, primary_key=True),
+    Column("kind", KEY, primary_key=True),
     Column("h1", String, nullable=False),
     Column("verified", String, nullable=False),
     Column("first_seen", Double, nullable=False),
@@ -59,7 +72,7 @@ first_seen = Table(
 tree_head = Table(
     "tree_head",
     metadata,
-    Column("database", String, primary_key=True),
+    Column("database", KEY, primary_key=True),
     Column("size", BigInteger, primary_key=True, autoincrement=False),
     Column("root_hash", LargeBinary, nullable=False),
     Column("seen_at", Double, nullable=False),
@@ -69,9 +82,9 @@ alert = Table(
     "alert",
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column("kind", String, nullable=False),
-    Column("subject", String, nullable=False),
-    Column("text", Text, nullable=False),
+    Column("kind", FreeString, nullable=False),
+    Column("subject", FreeString, nullable=False),
+    Column("text", FreeText, nullable=False),
     Column("at", Double, nullable=False),
     Index("alert_kind", "kind"),
 )
@@ -79,7 +92,7 @@ alert = Table(
 lease = Table(
     "lease",
     metadata,
-    Column("name", String, primary_key=True),
+    Column("name", KEY, primary_key=True),
     Column("holder", String, nullable=False),
     Column("token", BigInteger, nullable=False),
     Column("expires_at", Double, nullable=False),
@@ -89,10 +102,10 @@ lease = Table(
 log_record = Table(
     "log_record",
     metadata,
-    Column("log", String, primary_key=True),
+    Column("log", KEY, primary_key=True),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("path", String, nullable=False),
-    Column("version", String, nullable=False),
+    Column("path", KEY, nullable=False),
+    Column("version", KEY, nullable=False),
     Column("text", LargeBinary, nullable=False),
     UniqueConstraint("log", "path", "version"),
 )
@@ -101,7 +114,7 @@ log_record = Table(
 log_head = Table(
     "log_head",
     metadata,
-    Column("log", String, primary_key=True),
+    Column("log", KEY, primary_key=True),
     Column("size", BigInteger, primary_key=True, autoincrement=False),
     Column("note", LargeBinary, nullable=False),
 )
@@ -109,9 +122,9 @@ log_head = Table(
 pin = Table(
     "pin",
     metadata,
-    Column("path", String, primary_key=True),
-    Column("version", String, primary_key=True),
-    Column("note", Text, nullable=False),
+    Column("path", KEY, primary_key=True),
+    Column("version", KEY, primary_key=True),
+    Column("note", FreeText, nullable=False),
     Column("pinned_at", Double, nullable=False),
 )
 """An empty version stands for all versions of the module."""

@@ -13,8 +13,8 @@ from modgate.checksumdb.mirror import Mirror, Mirrored
 from modgate.checksumdb.remote import Candidate
 from modgate.errors import Invalid, Unavailable
 from modgate.gomod.patterns import match_prefix_patterns
-from modgate.ledger.logbook import SqliteLogBook
-from modgate.ledger.sqlite import SqliteLedger
+from modgate.ledger.logbook import SqlLogBook
+from modgate.ledger.sql import SqlLedger
 from modgate.source.authority import LogAuthority
 from modgate.sumdb.note import new_signer, verifier_key_of
 from modgate.sumdb.spec import KNOWN, Spec, check_own_name, parse_gosumdb
@@ -109,7 +109,7 @@ def build_log(
     if path is None:
         return None
     ledger = ground.ledger
-    if not isinstance(ledger, SqliteLedger):
+    if not isinstance(ledger, SqlLedger):
         raise Unavailable(
             "a checksum log needs a store on disk: after a restart one in memory would begin anew, which "
             "is a fork to every client",
@@ -123,7 +123,7 @@ def build_log(
         )
     log = ChecksumLog(
         key,
-        book=SqliteLogBook(ledger),
+        book=SqlLogBook(ledger),
         store=ground.store,
         ledger=ledger,
         authority=LogAuthority(

@@ -20,7 +20,7 @@ from modgate.checksumdb.mirrors import Mirrors
 from modgate.checksumdb.off import NoDatabase
 from modgate.config import route_table
 from modgate.ledger.memory import MemoryLedger
-from modgate.ledger.sqlite import SqliteLedger
+from modgate.ledger.sql import SqlLedger
 from modgate.source.fair import FairMirror
 from modgate.source.observed import Observer
 from modgate.source.permitted import PermittedMirror
@@ -251,4 +251,4 @@ async def _open_store(config: Config, address: str) -> BlobStore:
 async def _open_ledger(config: Config) -> Ledger:
     if config.store.path is None:
         return MemoryLedger(clock=time.time)
-    return await SqliteLedger.open(config.store.path / ".modgate" / "ledger.sqlite3", clock=time.time)
+    return await SqlLedger.open(config.store.path / ".modgate" / "ledger.sqlite3", clock=time.time)
