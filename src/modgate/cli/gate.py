@@ -41,7 +41,7 @@ def gate(
     db: Annotated[str | None, typer.Option(metavar="SOURCE", help=text("gate.help.db"))] = None,
     fail_on: Annotated[
         str, typer.Option("--fail-on", metavar="SEVERITY", help=text("gate.help.fail_on"))
-    ] = "high",
+    ] = "any",
     consumer: Annotated[str, typer.Option(metavar="NAME", help=text("gate.help.consumer"))] = "",
     shape: Annotated[
         str | None, typer.Option("--format", metavar="NAME", help=text("gate.help.format"))
@@ -118,10 +118,9 @@ def _judge(
         host = local_host()
         places = find_places(host, files, sys.stdin.buffer.read() if "-" in files else b"")
         if policy or db:
-            judge = await local_judge(policy, db, fail_on=fail_on, consumer=consumer, seconds=timeout)
-        else:
-            judge = await gate_judge(host, url, seconds=timeout)
-        return await judge_places(places, judge)
+            async with local_judge(host, policy, db, fail_on=fail_on, consumer=consumer) as judge:
+                return await judge_places(places, judge)
+        return await judge_places(places, await gate_judge(host, url, seconds=timeout))
 
     return asyncio.run(judged())
 

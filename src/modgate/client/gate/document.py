@@ -48,6 +48,7 @@ def document(report: Report) -> dict[str, Any]:
         "refused": len(report.refused),
         "warned": len(report.warned),
         "unknown": len(report.unjudged),
+        "waived": len(report.waived),
         "malformed_lines": report.malformed,
         "findings": [_finding(row) for row in sorted(found, key=worst_first)],
     }

@@ -83,6 +83,11 @@ class Report:
         """Those of which nothing is known."""
         return tuple(row for row in self.rows if row.standing == "unknown")
 
+    @property
+    def waived(self) -> tuple[Row, ...]:
+        """Those that a waiver lets pass."""
+        return tuple(row for row in self.rows if row.standing == "waived")
+
 
 class Judge(Protocol):
     """Says what applies to versions."""
@@ -96,12 +101,14 @@ class Judge(Protocol):
 
 
 def standing_of(judged: Judged) -> str:
-    """`refused`, `warned`, `allowed` or `unknown`."""
+    """`refused`, `warned`, `waived`, `allowed` or `unknown`."""
     if judged.effect not in set(Effect):
         return "unknown"
     effect = Effect(judged.effect)
     if effect.refuses:
         return "refused"
+    if judged.waiver:
+        return "waived"
     return "warned" if effect is not Effect.ALLOW else "allowed"
 
 
@@ -124,5 +131,5 @@ async def judge_places(places: Sequence[Place], judge: Judge) -> Report:
 
 def worst_first(row: Row) -> tuple[int, int, str]:
     """For sorting: refused before warned, grave before mild."""
-    order = ("refused", "warned", "unknown", "allowed").index(row.standing)
+    order = ("refused", "warned", "unknown", "waived", "allowed").index(row.standing)
     return order, -Severity(row.judged.severity).rank, row.locked.name
