@@ -14,7 +14,6 @@ from modgate.ledger.books.base import plain, seconds
 from modgate.ledger.books.chain import HEAD, LAST, append_events, head_of
 from modgate.ledger.books.names import name_of
 from modgate.ledger.books.proof import verify
-from modgate.ledger.dialect import take_turn
 from modgate.model.audit import GENESIS, AuditHead, AuditRow, Event
 
 if TYPE_CHECKING:
@@ -111,7 +110,6 @@ def _prune(
     """Drop some rows: how many, and the number up to which rows may go. `end` is that number of the first
     time: what the pieces themselves write is not counted among the newest.
     """
-    take_turn(connection)
     if end is None:
         end = head_of(connection).number - keep
         young = connection.execute(_FIRST_YOUNG, {"before": before}).scalar()

@@ -30,7 +30,10 @@ class Database(Protocol):
     """The two methods of a ledger on which books stand."""
 
     async def transact(self, step: Callable[[Connection], T]) -> T:
-        """Run a step inside a transaction that writes; durable when it returns. Raises Unavailable."""
+        """Run a step inside a transaction that writes; durable when it returns. Raises Unavailable.
+
+        One such transaction runs at a time, whatever process it is of: a step may number what it writes.
+        """
 
     async def query(self, query: Any, values: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
         """The rows of a query with these values for its parameters. Raises Unavailable."""

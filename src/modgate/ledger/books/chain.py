@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, insert, select
 from modgate.ledger import tables
 from modgate.ledger.books.base import plain, seconds, to_json
 from modgate.ledger.books.names import make_refs, met_at
-from modgate.ledger.dialect import PerDialect, take_turn
+from modgate.ledger.dialect import PerDialect
 from modgate.model.audit import GENESIS, AuditHead, Event, row_hash
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ def append_events(connection: Connection, events: Sequence[Event]) -> AuditHead:
     """Write events after the last row, in this transaction; their consumers are names, and stored as
     references.
     """
-    take_turn(connection)
     head = head_of(connection)
     if not events:
         return head

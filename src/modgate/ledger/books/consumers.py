@@ -12,7 +12,7 @@ from modgate.ledger.books import person
 from modgate.ledger.books.base import pieces, plain, seconds
 from modgate.ledger.books.names import make_refs, met_at, name_of
 from modgate.ledger.books.sweep import sweep
-from modgate.ledger.dialect import PerDialect, take_turn
+from modgate.ledger.dialect import PerDialect
 from modgate.model.consumers import Person, Use
 
 if TYPE_CHECKING:
@@ -141,7 +141,6 @@ class SqlConsumerBook:
             return rows[0][0] if rows else ""
 
         def make(connection: Connection) -> str:
-            take_turn(connection)
             at = self._clock()
             return make_refs(connection, {consumer: (at, at)})[consumer]
 
@@ -163,7 +162,6 @@ class SqlConsumerBook:
 
 
 def _add(connection: Connection, fetches: Sequence[Fetches]) -> None:
-    take_turn(connection)
     met = met_at((each.consumer, at) for each in fetches for at in (seconds(each.first), seconds(each.last)))
     refs = make_refs(connection, met)
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}

@@ -18,7 +18,7 @@ from modgate.ledger.books.chain import append_events
 from modgate.ledger.books.letters import put_messages
 from modgate.ledger.books.names import make_refs, met_at, name_of
 from modgate.ledger.books.sweep import sweep
-from modgate.ledger.dialect import PerDialect, take_turn
+from modgate.ledger.dialect import PerDialect
 from modgate.ledger.groupcommit import GroupCommit
 from modgate.model.audit import Event
 from modgate.model.decision import Decision
@@ -117,7 +117,6 @@ class SqlDecisionBook:
         rows = [{"day": day, "rule": plain(rule), "count": count} for rule, count in sorted(counts.items())]
 
         def add(connection: Connection) -> None:
-            take_turn(connection)
             connection.execute(_COUNT.on(connection), rows)
 
         if rows:
@@ -133,7 +132,6 @@ class SqlDecisionBook:
         revision, text, at = plain(policy.revision), plain(policy.text), seconds(policy.at)
 
         def adopt(connection: Connection) -> bool:
-            take_turn(connection)
             last = connection.execute(_POLICIES, {"most": 1}).first()
             if last is not None and last[0] == revision:
                 return False
@@ -180,7 +178,6 @@ def standing_of(row: Row[*tuple[Any, ...]]) -> Standing:
 
 
 def _record(connection: Connection, items: Sequence[Recorded]) -> list[bool]:
-    take_turn(connection)
     ids = [plain(item.decision.id) for item in items]
     known: set[str] = set()
     for some in pieces(list(dict.fromkeys(ids))):

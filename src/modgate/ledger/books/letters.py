@@ -13,7 +13,6 @@ from sqlalchemy import bindparam, insert, select
 from modgate.ledger import tables
 from modgate.ledger.books.base import pieces, plain, seconds, to_json
 from modgate.ledger.books.names import make_refs, met_at
-from modgate.ledger.dialect import take_turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +33,6 @@ def put_messages(connection: Connection, messages: Sequence[Message]) -> int:
     """Put in those whose keys are not taken, in their order, in this transaction; how many."""
     if not messages:
         return 0
-    take_turn(connection)
     by_digest: dict[bytes, Message] = {}
     for message in messages:
         by_digest.setdefault(_digest(message), message)

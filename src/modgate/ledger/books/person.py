@@ -23,7 +23,6 @@ from modgate.ledger.books.decisions import decisions_about, standing_of
 from modgate.ledger.books.names import erased, known_ref
 from modgate.ledger.books.outbox import delivery_of, every_delivery
 from modgate.ledger.books.waivers import EVERY_WAIVER, body_of, waiver_of
-from modgate.ledger.dialect import take_turn
 from modgate.model.audit import AuditFilter, Event
 from modgate.model.consumers import Person
 
@@ -94,7 +93,6 @@ def erase(connection: Connection, name: str, *, at: float) -> bool:
     """Forget a name, in this transaction; True if it was there."""
     if not name:
         return False
-    take_turn(connection)
     known = known_ref(connection, name)
     ref = known or secrets.token_hex(8)
     waivers = _scrub_waivers(connection, name, ref)

@@ -11,7 +11,7 @@ from modgate.gomod.types import Version
 from modgate.ledger import tables
 from modgate.ledger.books.base import plain, seconds, to_json
 from modgate.ledger.books.chain import append_events
-from modgate.ledger.dialect import PerDialect, take_turn
+from modgate.ledger.dialect import PerDialect
 from modgate.model.audit import Event
 from modgate.model.sightings import ScanVerdict
 
@@ -83,7 +83,6 @@ class SqlSightingBook:
         ]
 
         def add(connection: Connection) -> None:
-            take_turn(connection)
             connection.execute(_SIGHT.on(connection), rows)
 
         if rows:
@@ -115,7 +114,6 @@ class SqlSightingBook:
         event = Event(verdict.at, "scan", version.path, version.version, facts=facts)
 
         def judge(connection: Connection) -> None:
-            take_turn(connection)
             connection.execute(_JUDGE.on(connection), row)
             append_events(connection, [event])
 

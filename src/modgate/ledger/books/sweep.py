@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modgate.ledger.dialect import take_turn
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -28,7 +26,6 @@ async def sweep(
     """
 
     def some(connection: Connection) -> int:
-        take_turn(connection)
         found = connection.execute(find, {**values, "most": SWEEP}).all()
         if found:
             connection.execute(drop, [dict(zip(names, row, strict=True)) for row in found])

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select, update
 from modgate.ledger import tables
 from modgate.ledger.books.base import plain, seconds, to_json
 from modgate.ledger.books.chain import append_events
-from modgate.ledger.dialect import PerDialect, take_turn
+from modgate.ledger.dialect import PerDialect
 from modgate.model.audit import Event
 from modgate.model.decisions import Waiver
 
@@ -68,7 +68,6 @@ class SqlWaiverBook:
         event = _event(waiver, "granted", waiver.created)
 
         def put(connection: Connection) -> None:
-            take_turn(connection)
             connection.execute(_PUT.on(connection), row)
             append_events(connection, [event])
 
@@ -79,7 +78,6 @@ class SqlWaiverBook:
         name, now = plain(identifier), seconds(at)
 
         def end(connection: Connection) -> bool:
-            take_turn(connection)
             row = connection.execute(_ONE, {"of_id": name}).first()
             if row is None:
                 return False
