@@ -9,6 +9,7 @@ import pytest
 
 from modgate.errors import Invalid
 from modgate.server.exchange import check_host, read_exchange
+from modgate.server.naming import Naming
 
 PROXIES = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("127.0.0.1/32"))
 
@@ -35,7 +36,7 @@ def test_forwarded_addresses_are_believed_from_named_proxies_only(
     peer: str, value: bytes, consumer: str
 ) -> None:
     asked = scope((b"x-forwarded-for", value), client=(peer, 1))
-    assert read_exchange(asked, PROXIES).consumer == consumer
+    assert read_exchange(asked, Naming(PROXIES)).consumer == consumer
     assert read_exchange(asked).consumer == peer
 
 

@@ -19,7 +19,9 @@ class Context:
 
     Attributes:
         principal: The authenticated identity, `anonymous` without one.
-        consumer: Whom limits and audit count: the client's address until identity names more.
+        consumer: Whom limits and audit count: the name that the request carries, else its address; a pseudonym
+            where names are not kept.
+        groups: The groups (teams) that the consumer belongs to.
         credential_scope: Joint fills and hits are shared within one scope only; empty is public.
         fetch: False for `Disable-Module-Fetch: true` and `/cached-only/`: answer from the store.
         request_id: Appears in logs and error texts.
@@ -40,6 +42,7 @@ class Context:
     head: bool = False
     whole: bool = False
     via: tuple[str, ...] = ()
+    groups: frozenset[str] = frozenset()
 
     def detached(self) -> Context:
         """The same circumstances for work that the server owns and no client can cancel."""

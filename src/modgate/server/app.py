@@ -11,17 +11,19 @@ from __future__ import annotations
 import json
 import re
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from modgate import __version__
 from modgate.errors import ModgateError, Unavailable
+from modgate.firewall.tally import Tally
 from modgate.model.context import ANONYMOUS, Context
-from modgate.server.exchange import Exchange, Network, check_host, read_exchange
+from modgate.server.exchange import Exchange, check_host, read_exchange
 from modgate.server.goproxy import GoProxy, close_stream
 from modgate.server.memo import Memo
+from modgate.server.naming import Naming
 from modgate.server.pages import front_page, prefers_chinese
 from modgate.server.publish import send_and_drain
 from modgate.server.represent import respond
@@ -45,6 +47,7 @@ __all__ = ["App", "Settings"]
 
 _CACHED_ONLY = "/cached-only/"
 _MAX_VIA = 32
+_UNREAD = 1000
 # It travels on to upstreams with fills that others share, so it must not grow, or break a request.
 _INSTANCE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -57,7 +60,7 @@ class Settings:
         mount: A URL prefix such as `/goproxy`, empty for none.
         instance: The id by which this process knows itself in a chain of gates.
         sumdb_names: Databases that are mirrored; their names may hold slashes.
-        trusted_proxies: Peers whose X-Forwarded-For and X-Forwarded-Proto are believed.
+        naming: Says who asks.
         access_log: Which answers get a log line: `all` (hits then take the ordinary way), all but hits
             (`misses`), or `none`.
     """
@@ -65,7 +68,7 @@ class Settings:
     mount: str = ""
     instance: str = ""
     sumdb_names: tuple[str, ...] = ()
-    trusted_proxies: tuple[Network, ...] = ()
+    naming: Naming = field(default_factory=Naming)
     access_log: str = "misses"
 
 
@@ -83,6 +86,7 @@ class _Outcome:
     kind: str = "other"
     result: RequestResult = "miss"
     principal: str = ""
+    mark: str = ""
 
 
 class App:
@@ -98,6 +102,7 @@ class App:
         publishing: Takes uploads; None: there are none.
         admin: Takes operations over the network; None: nothing is there.
         is_open: Whether everyone may read a module: answers about others are never kept in the memo.
+        tally: Counts what was given to whom, shared with the listener; None: nobody does.
         monotonic: Seconds, for durations.
     """
 
@@ -113,10 +118,12 @@ class App:
         publishing: Publishing | None = None,
         admin: Admin | None = None,
         is_open: Callable[[str], bool] = lambda _path: True,
+        tally: Tally | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._publishing = publishing
         self._admin = admin
+        self.tally = tally or Tally(clock=time.time, entries=_UNREAD)
         self.settings = settings or Settings(instance=new_request_id())
         self.metrics = metrics or Metrics()
         self.memo = Memo(clock=monotonic) if memo is None else memo
@@ -146,7 +153,7 @@ class App:
         if self._admin is not None and (path := self._below_mount(scope)).startswith("/admin/"):
             await self._admin({**scope, "path": path, "root_path": ""}, receive, send)
             return
-        exchange = read_exchange(scope, self.settings.trusted_proxies)
+        exchange = read_exchange(scope, self.settings.naming)
         headers = exchange.headers.items()
         with entered(begin_request(exchange.method, exchange.raw_path, self._mount, headers)) as span:
             asked_by(span, exchange)
@@ -171,6 +178,7 @@ class App:
             except Exception as error:  # noqa: BLE001  nothing has been sent yet: say what failed
                 outcome = self._failed(exchange, error, outcome.kind)
                 sent = await self._transmit(exchange, outcome.response, receive, send)
+            self._given(exchange, outcome)
         except DisconnectedError:
             current().event("client went away")
             self._log.info("client went away", **self._facts(exchange, outcome))
@@ -182,6 +190,11 @@ class App:
             raise
         finally:
             self._count(exchange, outcome, sent, self._monotonic() - began)
+
+    def _given(self, exchange: Exchange, outcome: _Outcome) -> None:
+        """Count what a client now has of a version."""
+        if outcome.mark and not exchange.head and outcome.response.status in {200, 206}:
+            self.tally.account(exchange.consumer).count(outcome.mark)
 
     def _below_mount(self, scope: MutableMapping[str, Any]) -> str:
         """The path within what is served here, as it was sent; empty outside."""
@@ -290,7 +303,8 @@ class App:
                 rep = hot.aged(self.memo.clock())
                 if hot.file is None:
                     rep = replace(rep, body=hot.body)
-                return _Outcome(respond(rep, exchange.headers, head=exchange.head), hot.kind, "hit")
+                response = respond(rep, exchange.headers, head=exchange.head)
+                return _Outcome(response, hot.kind, "hit", mark=hot.mark)
         if path.startswith("/sumdb/"):
             rep = await self._sumdb.answer(ctx, path)
             return _Outcome(respond(rep, exchange.headers, head=exchange.head), "sumdb", "miss")
@@ -298,7 +312,7 @@ class App:
         response = respond(told.rep, exchange.headers, head=exchange.head)
         if response.body is not told.rep.body:
             await close_stream(told.rep.body)
-        return _Outcome(response, told.kind, told.result)
+        return _Outcome(response, told.kind, told.result, mark=told.mark)
 
     def _context(self, exchange: Exchange) -> Context:
         named = exchange.headers.get(b"modgate-via", b"").decode("latin-1").split(",")
@@ -313,6 +327,7 @@ class App:
         return Context(
             principal=exchange.principal or ANONYMOUS,
             consumer=exchange.consumer,
+            groups=exchange.groups,
             fetch=not no_fetch,
             request_id=exchange.request_id,
             head=exchange.head,
@@ -328,9 +343,9 @@ class App:
         refused(error, response.status)
         return _Outcome(response, kind, "error")
 
-    @staticmethod
-    def _facts(exchange: Exchange, outcome: _Outcome) -> dict[str, Any]:
-        named = outcome.principal or exchange.principal
+    def _facts(self, exchange: Exchange, outcome: _Outcome) -> dict[str, Any]:
+        # Where names are replaced, the name in a certificate is one; whoever publishes is told by name.
+        named = outcome.principal or ("" if self.settings.naming.veiled else exchange.principal)
         return {
             **({"principal": named} if named else {}),
             "method": exchange.method,

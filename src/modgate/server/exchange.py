@@ -1,27 +1,25 @@
 """One HTTP request as the endpoints see it, read once from the ASGI scope.
 
 Rules: the path stays percent-encoded (it is decoded exactly once, by the endpoint that owns it) and
-loses its query, so that queries cannot split the cache; the client's address is the peer's unless the
-peer is a proxy that the operator named, and then the nearest address which is none of those.
+loses its query, so that queries cannot split the cache; who asks is said by `naming`.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modgate.errors import Invalid
+from modgate.server.naming import UNIX, Naming
 from modgate.telemetry import new_request_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-__all__ = ["Exchange", "Network", "certificate_name", "check_host", "read_exchange"]
+__all__ = ["Exchange", "certificate_name", "check_host", "read_exchange"]
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
+_PLAIN = Naming()
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?")
 
@@ -34,12 +32,13 @@ class Exchange:
         method: `GET`, `HEAD`, or what else the client sent.
         raw_path: Percent-encoded, without the query, with its leading slash.
         headers: Lower-case names; repeated headers joined with commas.
-        consumer: The client's address, `unix` over a unix socket.
+        consumer: Who asks (`naming`): a name, an address, `unix` over a unix socket, or a pseudonym.
         request_id: The client's own where it is harmless, else a new one.
         origin: Scheme and host under which the client sees us; empty where it did not say.
         old: HTTP/1.0: the client cannot tell a cut body without a length from a whole one.
         has_body: A body was announced, which no request to a module proxy has.
         principal: The name in the client's certificate, which the listener verified; empty without one.
+        groups: The groups that the consumer belongs to.
     """
 
     method: str
@@ -51,6 +50,7 @@ class Exchange:
     old: bool
     has_body: bool
     principal: str = ""
+    groups: frozenset[str] = frozenset()
 
     @property
     def head(self) -> bool:
@@ -58,29 +58,30 @@ class Exchange:
         return self.method == "HEAD"
 
 
-def read_exchange(scope: Mapping[str, Any], trusted: Sequence[Network] = ()) -> Exchange:
+def read_exchange(scope: Mapping[str, Any], naming: Naming = _PLAIN) -> Exchange:
     """Read the scope. Never raises: `check_host` and the endpoints say what is wrong with it."""
     headers: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
         headers[name] = headers[name] + b", " + value if name in headers else value
-    peer = scope.get("client")
-    consumer = "unix" if peer is None else str(peer[0])
+    client = scope.get("client")
+    peer = UNIX if client is None else str(client[0])
+    principal = str((scope.get("extensions") or {}).get("modgate.principal", {}).get("name", ""))
+    who = naming.who(peer, principal, headers)
     scheme = str(scope.get("scheme", "http"))
-    if trusted and _is_trusted(consumer, trusted):
-        consumer = _forwarded_for(headers.get(b"x-forwarded-for", b""), consumer, trusted)
-        if headers.get(b"x-forwarded-proto") in {b"http", b"https"}:
-            scheme = headers[b"x-forwarded-proto"].decode("ascii")
+    if headers.get(b"x-forwarded-proto") in {b"http", b"https"} and naming.trusts(peer):
+        scheme = headers[b"x-forwarded-proto"].decode("ascii")
     asked_id = headers.get(b"x-request-id", b"")
     host = headers.get(b"host", b"").decode("latin-1")
     return Exchange(
         method=str(scope["method"]),
         raw_path=scope["raw_path"].decode("latin-1"),
         headers=headers,
-        consumer=consumer,
+        consumer=who.consumer,
         request_id=asked_id.decode("ascii") if _REQUEST_ID.fullmatch(asked_id) else new_request_id(),
         origin=f"{scheme}://{host}" if _HOST.fullmatch(host) else "",
         old=scope.get("http_version", "1.1") in {"0.9", "1.0"},
-        principal=str((scope.get("extensions") or {}).get("modgate.principal", {}).get("name", "")),
+        principal=principal,
+        groups=who.groups,
         has_body=b"transfer-encoding" in headers or headers.get(b"content-length", b"0").strip() != b"0",
     )
 
@@ -107,26 +108,3 @@ def check_host(exchange: Exchange) -> None:
             raise Invalid("the request has no Host header", malformed=True)
     elif b"," in host or (host and not exchange.origin):
         raise Invalid("the request has no single valid Host header", malformed=True)
-
-
-def _is_trusted(address: str, trusted: Sequence[Network]) -> bool:
-    if address == "unix":
-        return True
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = getattr(parsed, "ipv4_mapped", None) or parsed
-    return any(mapped in network for network in trusted)
-
-
-def _forwarded_for(value: bytes, peer: str, trusted: Sequence[Network]) -> str:
-    for piece in reversed(value.decode("latin-1").split(",")):
-        try:
-            address = str(ipaddress.ip_address(piece.strip()))
-        except ValueError:
-            return peer
-        if not _is_trusted(address, trusted):
-            return address
-        peer = address
-    return peer

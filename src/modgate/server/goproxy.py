@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from modgate.errors import Tampered
-from modgate.gomod.protocol import parse
+from modgate.firewall.tally import mark_of
+from modgate.gomod.protocol import Kind, parse
 from modgate.server.memo import SMALL
 from modgate.server.represent import Representation
 
@@ -33,11 +34,12 @@ __all__ = ["GoProxy", "Told", "close_stream"]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A representation, and what to count it as."""
+    """A representation, and what to count it as; `mark` as in `memo.Hot`."""
 
     rep: Representation
     kind: str
     result: RequestResult
+    mark: str = ""
 
 
 async def close_stream(body: object) -> None:
@@ -106,7 +108,7 @@ class GoProxy:
         current = rep.immutable or forgotten == self._memo.forgotten
         if ctx.fetch and not ctx.head and raw_path == f"/{request.url_path}" and not answer.stale and current:
             await self._keep(rep, request, generation)
-        return Told(rep, request.kind.value, result)
+        return Told(rep, request.kind.value, result, _mark(request))
 
     def _represent(self, answer: Answer) -> Representation:
         request = answer.request
@@ -150,19 +152,22 @@ class GoProxy:
         if not worth or rep.size is None:
             return
         key = (f"{self._mount}/{request.url_path}".encode("ascii", "strict"), "")
-        cell = self._metrics.cell(request.kind.value, "hit", 200)
+        kind, mark = request.kind.value, _mark(request)
+        cell = self._metrics.cell(kind, "hit", 200)
         ready = replace(rep, extra=[_as_hit(header) for header in rep.extra])
         blob = rep.blob
-        if blob is None:
-            self._memo.put(
-                key, ready, cast("bytes", rep.body), kind=request.kind.value, cell=cell, generation=generation
-            )
-        elif rep.size <= SMALL:
-            self._memo.put(
-                key, ready, await blob.read(), kind=request.kind.value, cell=cell, generation=generation
-            )
+        if blob is None or rep.size <= SMALL:
+            body = cast("bytes", rep.body) if blob is None else await blob.read()
+            self._memo.put(key, ready, body, kind=kind, cell=cell, generation=generation, mark=mark)
         else:
-            self._memo.put_file(key, ready, kind=request.kind.value, cell=cell, generation=generation)
+            self._memo.put_file(key, ready, kind=kind, cell=cell, generation=generation, mark=mark)
+
+
+def _mark(request: Request) -> str:
+    """What a client that gets this answer has of a version, its go.mod or its zip; empty for neither."""
+    if request.kind not in {Kind.MOD, Kind.ZIP}:
+        return ""
+    return mark_of(request.kind.value, request.path, request.module_version.version)
 
 
 def _as_hit(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from modgate.server.app import App
+    from modgate.server.naming import Naming
     from modgate.server.switch import Switch
 
 __all__ = ["Listen", "Listener", "Tls", "new_event_loop", "print_ready"]
@@ -116,7 +117,13 @@ class Listener:
         self._on_ready = on_ready
         self._on_hangup = on_hangup
         self._shared = Shared(
-            app.memo, app.metrics, self.listen.limits, monotonic, shortcuts=app.settings.access_log != "all"
+            app.memo,
+            app.metrics,
+            self.listen.limits,
+            monotonic,
+            app.tally,
+            shortcuts=app.settings.access_log != "all",
+            naming=app.settings.naming,
         )
         self._clock = clock
         self._socket: socket.socket | None = None
@@ -143,8 +150,11 @@ class Listener:
         """What new connections need under other settings, not yet in force. Raises Unavailable."""
         return tls_context(listen.tls) if listen.tls is not None else None
 
-    async def renew(self, listen: Listen, context: ssl.SSLContext | None, *, shortcuts: bool) -> None:
-        """Take new connections under other settings, with what `prepare` made; those that are open go on.
+    async def renew(
+        self, listen: Listen, context: ssl.SSLContext | None, *, shortcuts: bool, naming: Naming | None = None
+    ) -> None:
+        """Take new connections under other settings, with what `prepare` made; those that are open go on, and
+        their next requests are named as `naming` says (None: as before).
 
         The address, the mount, and whether it is TLS at all stay as they are.
         """
@@ -160,6 +170,8 @@ class Listener:
             self.listen = replace(self.listen, tls=listen.tls, limits=listen.limits, grace=listen.grace)
             self._shared.limits = listen.limits
             self._shared.shortcuts = shortcuts
+            if naming is not None:
+                self._shared.naming = naming
 
     async def serve(self) -> None:
         """Serve until stopped by SIGTERM, SIGINT or `stop`, then finish what is on its way."""
@@ -202,8 +214,7 @@ class Listener:
         """What makes connections. That hits have spans costs nothing where there are none."""
         if not tracing.on():
             return partial(GateProtocol, shared=self._shared)
-        trusted = lambda: self._app.settings.trusted_proxies  # noqa: E731  they may be renewed
-        return partial(TracedProtocol, shared=self._shared, trusted=trusted, mount=self.listen.mount)
+        return partial(TracedProtocol, shared=self._shared, mount=self.listen.mount)
 
     def _give_context(self, _config: Config, _default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
         assert self._context is not None

@@ -58,7 +58,8 @@ class Hot:
     """A ready answer: `head()` is everything between the Date line and the body.
 
     `body` holds the bytes of a small one, `file` the open file of a big one. `cell` is where hits
-    of this `kind` are counted.
+    of this `kind` are counted; `mark` is what a client is counted to have been given (`firewall.tally`),
+    empty where nothing is.
     """
 
     __slots__ = (
@@ -73,6 +74,7 @@ class Hot:
         "generation",
         "key",
         "kind",
+        "mark",
         "rep",
         "size",
     )
@@ -88,8 +90,10 @@ class Hot:
         cell: Cell,
         generation: Hashable,
         now: float,
+        mark: str = "",
     ) -> None:
         self.key = key
+        self.mark = mark
         self.rep = rep
         self.body = body
         self.file = file
@@ -207,17 +211,26 @@ class Memo:
         kind: str,
         cell: Cell,
         generation: Hashable,
+        mark: str = "",
     ) -> Hot:
         """Keep an answer with its whole body under (raw path, view).
 
         `generation` was read before the source was asked.
         """
+        now = self.clock()
         return self._add(
-            Hot(key, rep, body, None, kind=kind, cell=cell, generation=generation, now=self.clock())
+            Hot(key, rep, body, None, kind=kind, cell=cell, generation=generation, now=now, mark=mark)
         )
 
     def put_file(
-        self, key: tuple[bytes, str], rep: Representation, *, kind: str, cell: Cell, generation: Hashable
+        self,
+        key: tuple[bytes, str],
+        rep: Representation,
+        *,
+        kind: str,
+        cell: Cell,
+        generation: Hashable,
+        mark: str = "",
     ) -> Hot | None:
         """Keep an answer whose blob was verified and has a file; None if the file is not as it should be."""
         blob = rep.blob
@@ -230,9 +243,9 @@ class Memo:
         if os.fstat(fd).st_size != rep.size:
             os.close(fd)
             return None
-        file = OpenFile(fd)
+        file, now = OpenFile(fd), self.clock()
         return self._add(
-            Hot(key, rep, b"", file, kind=kind, cell=cell, generation=generation, now=self.clock())
+            Hot(key, rep, b"", file, kind=kind, cell=cell, generation=generation, now=now, mark=mark)
         )
 
     def _add(self, hot: Hot) -> Hot:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+    from modgate.firewall.tally import Tally
     from modgate.server.app import App, Settings
     from modgate.server.memo import Memo
     from modgate.server.transmit import Receive, Send
@@ -48,6 +49,11 @@ class Switch:
     def settings(self) -> Settings:
         """How the endpoints behave now."""
         return self._app.settings
+
+    @property
+    def tally(self) -> Tally:
+        """What counts who was given what; the same for all as well."""
+        return self._app.tally
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -15,22 +15,16 @@ from modgate.server.wire import GateProtocol
 from modgate.telemetry import tracing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from modgate.server.exchange import Network
     from modgate.server.memo import Hot
 
 __all__ = ["TracedProtocol"]
 
 
 class TracedProtocol(GateProtocol):
-    """One connection. `trusted` are the proxies whose word on a client's address is taken."""
+    """One connection."""
 
-    def __init__(
-        self, *args: Any, trusted: Callable[[], Sequence[Network]], mount: str, **options: Any
-    ) -> None:
+    def __init__(self, *args: Any, mount: str, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._trusted = trusted
         self._mount = mount
         self._span: tracing.Span = tracing.NO_SPAN
         self._answering: Hot | None = None
@@ -47,7 +41,7 @@ class TracedProtocol(GateProtocol):
         self._span = span = begin_request("GET", path, self._mount, self.headers)
         if span.recording:
             asked = {**self.scope, "method": "GET", "raw_path": self.url}
-            asked_by(span, read_exchange(asked, self._trusted()))
+            asked_by(span, read_exchange(asked, self._shared.naming))
             self._began = self._shared.monotonic()
             self._answering = hot
         super().on_message_complete()
@@ -65,7 +59,7 @@ class TracedProtocol(GateProtocol):
         if hot is None:
             return
         seconds = self._shared.monotonic() - self._began
-        answered(self._span, 200, "hit", hot.rep.extra, size=sent, seconds=seconds)
+        answered(self._span, 200, "hit", hot.rep.extra, size=sent, seconds=seconds, about=hot.rep.about)
         if sent < hot.size:
             self._span.event("client went away")
         self._span.end()

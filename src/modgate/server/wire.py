@@ -8,6 +8,9 @@ A hit goes one of two shorter ways, both without a task:
 2. A received piece of data that is exactly one whole request head seen before, at a moment when the
    connection is between two requests, needs no parsing either: the same bytes parse the same way.
 
+What a client was given is counted on both (`firewall.tally`). Who it is, is known of the connection; where
+the headers have a say (`naming`), of each head, and the connection knows those that it has parsed.
+
 Small bodies are written with their head. Big ones are sent from the open file by the kernel, at most
 `_PIECE` bytes a turn, and the rest whenever the client has made room, so that a slow reader costs no
 memory. Under TLS, and where the kernel cannot do it, they take the ordinary way.
@@ -20,13 +23,15 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from modgate.server.exchange import certificate_name
+from modgate.server.memo import MAX_HEAD
+from modgate.server.naming import UNIX, Naming
 
 if TYPE_CHECKING:
     import asyncio
@@ -37,6 +42,7 @@ if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
     from uvicorn.server import ServerState
 
+    from modgate.firewall.tally import Account, Tally
     from modgate.server.memo import Hot, Memo, OpenFile
     from modgate.telemetry import Metrics
 
@@ -45,6 +51,7 @@ __all__ = ["GateProtocol", "Limits", "Shared"]
 _PIECE = 1024 * 1024
 _PIPELINED = 64
 _HEAD_END = b"\r\n\r\n"
+_KNOWN_HEADS = 256
 _CAN_SENDFILE = sys.platform == "linux"
 # Whatever is not among these may change the answer, or says that a body follows.
 _HARMLESS = frozenset({
@@ -78,14 +85,18 @@ class Shared:
     """What all connections of a listener share.
 
     `shortcuts` is off where every answer is to have its log line. `status_line` holds the current Date.
+    `naming` says who asks, and `tally` counts what they are given; another `naming` holds from the next
+    request on.
     """
 
     memo: Memo
     metrics: Metrics
     limits: Limits
     monotonic: Callable[[], float]
+    tally: Tally
     shortcuts: bool = True
     status_line: bytes = b"HTTP/1.1 200 OK\r\n"
+    naming: Naming = field(default_factory=Naming)
 
 
 class _NoEvent:
@@ -98,12 +109,25 @@ class _NoEvent:
 class _FileCycle:
     """A file on its way out; stands where uvicorn expects the request that is being answered."""
 
-    __slots__ = ("at", "body", "disconnected", "file", "keep_alive", "more_body", "response_complete", "size")
+    __slots__ = (
+        "account",
+        "at",
+        "body",
+        "disconnected",
+        "file",
+        "keep_alive",
+        "mark",
+        "more_body",
+        "response_complete",
+        "size",
+    )
 
     message_event = _NoEvent()
 
-    def __init__(self, file: OpenFile, size: int) -> None:
+    def __init__(self, file: OpenFile, size: int, account: Account, mark: str) -> None:
         self.file = file
+        self.account = account
+        self.mark = mark
         self.at = 0
         self.size = size
         self.response_complete = False
@@ -144,12 +168,16 @@ class GateProtocol(HttpToolsProtocol):
         self._principal = ""
         self._too_large = False
         self._in_body = False
+        self._naming: Naming | None = None
+        self._account: Account | None = None
+        self._accounts: dict[bytes, Account] = {}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected."""
         super().connection_made(transport)
         self._plain = _CAN_SENDFILE and transport.get_extra_info("sslcontext") is None
         self._principal = certificate_name(transport.get_extra_info("peercert"))
+        self._introduce()
         if len(self.connections) > self._shared.limits.connections:
             self._refuse(503, "too many connections", "too-many")
 
@@ -173,8 +201,12 @@ class GateProtocol(HttpToolsProtocol):
         """Bytes from the client: a known head, or food for the parser."""
         if self._between:
             hot = self._memo.recall(data)
-            if hot is not None and self._idle() and self._send_hot(hot):
-                return
+            if hot is not None and self._idle():
+                if self._naming is not self._shared.naming:
+                    self._introduce()
+                account = self._account or self._accounts.get(data)
+                if account is not None and self._send_hot(hot, account):
+                    return
             self._since = self._shared.monotonic()
             self._data = data
         else:
@@ -263,9 +295,37 @@ class GateProtocol(HttpToolsProtocol):
             super().on_message_complete()
             return
         data = self._data
+        account = self._asking()
         if data.endswith(_HEAD_END) and data.count(_HEAD_END) == 1:
-            self._memo.remember(bytes(data), hot)
-        self._send_hot(hot)
+            head = bytes(data)
+            self._memo.remember(head, hot)
+            if self._account is None and len(head) <= MAX_HEAD:
+                if len(self._accounts) >= _KNOWN_HEADS:
+                    self._accounts.clear()
+                self._accounts[head] = account
+        self._send_hot(hot, account)
+
+    def _introduce(self) -> None:
+        """Find out who the connection's requests come from, as far as that is the same for all."""
+        naming = self._naming = self._shared.naming
+        who = naming.settled(self._peer(), self._principal)
+        self._account = None if who is None else self._shared.tally.account(who.consumer)
+        self._accounts.clear()
+
+    def _asking(self) -> Account:
+        """Where the consumer of the request that was just parsed is counted."""
+        if self._naming is not self._shared.naming:
+            self._introduce()
+        if self._account is not None:
+            return self._account
+        headers: dict[bytes, bytes] = {}
+        for name, value in self.headers:
+            headers[name] = headers[name] + b", " + value if name in headers else value
+        who = self._shared.naming.who(self._peer(), self._principal, headers)
+        return self._shared.tally.account(who.consumer)
+
+    def _peer(self) -> str:
+        return UNIX if self.client is None else str(self.client[0])
 
     def _is_plain_get(self) -> bool:
         parser = self.parser
@@ -275,11 +335,11 @@ class GateProtocol(HttpToolsProtocol):
             or parser.get_http_version() != "1.1"
         ):
             return False
-        hosts = 0
+        hosts, named_by = 0, self._shared.naming.header
         for name, value in self.headers:
             if name == b"host":
                 hosts += bool(value)
-            elif name not in _HARMLESS:
+            elif name not in _HARMLESS and name != named_by:
                 return False
         return hosts == 1
 
@@ -290,7 +350,7 @@ class GateProtocol(HttpToolsProtocol):
         waiting = self.transport.get_write_buffer_size()
         return waiting <= HIGH_WATER_LIMIT if hot.file is None else self._plain and waiting == 0
 
-    def _send_hot(self, hot: Hot) -> bool:
+    def _send_hot(self, hot: Hot, account: Account) -> bool:
         """Answer, if it can be done without waiting; False to go the ordinary way."""
         transport = self.transport
         if transport.is_closing():
@@ -303,20 +363,28 @@ class GateProtocol(HttpToolsProtocol):
             self._unset_keepalive_if_required()
             transport.write(head + hot.body)
             self._since = shared.monotonic()
+            mark = hot.mark
+            if mark:
+                # Account.count, written out: each call costs as much again as what it does.
+                times = account.counts.get(mark)
+                if times is None:
+                    account.begin(mark)
+                else:
+                    account.counts[mark] = times + 1
         else:
-            self._send_file(head, hot.file, hot.size)
+            self._send_file(head, hot, hot.file, account)
         hot.cell.count += 1
         hot.cell.size += hot.size
         return True
 
-    def _send_file(self, head: bytes, file: OpenFile, size: int) -> None:
+    def _send_file(self, head: bytes, hot: Hot, file: OpenFile, account: Account) -> None:
         out = self._out
         if out is None:
             # uvloop guards its own descriptors: a second one may be waited for and sent on.
             number = self.transport.get_extra_info("socket").fileno()
             out = self._out = socket.socket(fileno=os.dup(number))
         self._unset_keepalive_if_required()
-        self.cycle = self._file = _FileCycle(file.acquire(), size)
+        self.cycle = self._file = _FileCycle(file.acquire(), hot.size, account, hot.mark)
         try:
             written = out.send(head, socket.MSG_MORE | socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -361,6 +429,8 @@ class GateProtocol(HttpToolsProtocol):
             return
         self._end_file()
         cycle.response_complete = True
+        if cycle.mark:
+            cycle.account.count(cycle.mark)
         if not cycle.keep_alive:
             self.transport.close()
         elif self.pipeline:

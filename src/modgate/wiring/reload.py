@@ -217,7 +217,8 @@ class Reloader:
         inner = await self._gate.prepare(config)
         try:
             app = self._app(inner)
-            await self._listener.renew(listen, context, shortcuts=app.settings.access_log != "all")
+            shortcuts = app.settings.access_log != "all"
+            await self._listener.renew(listen, context, shortcuts=shortcuts, naming=app.settings.naming)
         except BaseException:
             await inner.closing.aclose()
             raise

@@ -19,6 +19,7 @@ from modgate.server.app import App, Settings
 from modgate.server.descriptors import connections_within, raise_limit
 from modgate.server.listener import Listen, Listener, Tls, new_event_loop
 from modgate.server.memo import Memo
+from modgate.server.naming import Naming
 from modgate.server.running import Running
 from modgate.server.switch import Switch
 from modgate.server.wire import Limits
@@ -127,7 +128,7 @@ def _app(gate: Gate, inner: Inner, memo: Memo, works: Callable[[], Works], runni
         settings=Settings(
             mount=config.prefix,
             instance=gate.standing.instance,
-            trusted_proxies=tuple(ip_network(each) for each in config.trusted_proxies),
+            naming=Naming(tuple(ip_network(each) for each in config.trusted_proxies)),
             sumdb_names=() if mirrors is None else mirrors.names,
             access_log="none" if config.log.access == "off" else config.log.access,
         ),
