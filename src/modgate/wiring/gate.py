@@ -27,6 +27,7 @@ from modgate.source.permitted import PermittedMirror
 from modgate.storage.disk import DiskStore
 from modgate.storage.memory import MemoryStore
 from modgate.telemetry import Metrics
+from modgate.wiring.books import Books, build_books
 from modgate.wiring.checksums import build_log, build_mirror, retarget_mirror
 from modgate.wiring.credentials import credentials
 from modgate.wiring.room import bound
@@ -60,6 +61,7 @@ class Standing:
         metrics: What is counted.
         observer: Where alerts go.
         instance: The id by which this gate knows itself in a chain.
+        books: Who used what, what was decided, what happened, what is to be told.
     """
 
     store: BlobStore
@@ -67,6 +69,7 @@ class Standing:
     metrics: Metrics
     observer: Observer
     instance: str
+    books: Books
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +238,9 @@ async def open_gate(config: Config, *, address: str = "") -> AsyncIterator[Gate]
         metrics.store(store.usage)
         observer = Observer(metrics, ledger, clock=time.time)
         stack.push_async_callback(observer.close)
-        gate = Gate(Standing(store, ledger, metrics, observer, secrets.token_hex(8)), route_table(config))
+        books = build_books(await _books_ledger(ledger, stack))
+        standing = Standing(store, ledger, metrics, observer, secrets.token_hex(8), books)
+        gate = Gate(standing, route_table(config))
         bound(store, config.cache.limit, ledger, lambda: gate.table)
         await gate.start(config)
         stack.push_async_callback(gate.close)
@@ -252,3 +257,12 @@ async def _open_ledger(config: Config) -> Ledger:
     if config.store.path is None:
         return MemoryLedger(clock=time.time)
     return await SqlLedger.open(config.store.path / ".modgate" / "ledger.sqlite3", clock=time.time)
+
+
+async def _books_ledger(ledger: Ledger, stack: AsyncExitStack) -> SqlLedger:
+    """Where the books lie: with everything else, or in memory beside a ledger that has no tables."""
+    if isinstance(ledger, SqlLedger):
+        return ledger
+    apart = await SqlLedger.open_memory(clock=time.time)
+    stack.push_async_callback(apart.close)
+    return apart
