@@ -15,13 +15,13 @@ _TABLES = {
     1: (
         'CREATE TABLE meta ("key" VARCHAR NOT NULL, value TEXT NOT NULL, PRIMARY KEY ("key"))',
         (
-            "CREATE TABLE first_seen (path VARCHAR NOT NULL, version VARCHAR NOT NULL, kind VARCHAR NOT NULL, "
-            "h1 VARCHAR NOT NULL, verified VARCHAR NOT NULL, first_seen DOUBLE NOT NULL, "
+            "CREATE TABLE first_seen (path VARCHAR NOT NULL, version VARCHAR NOT NULL, kind VARCHAR NOT NULL,"
+            " h1 VARCHAR NOT NULL, verified VARCHAR NOT NULL, first_seen DOUBLE NOT NULL, "
             "PRIMARY KEY (path, version, kind))"
         ),
         (
-            'CREATE TABLE tree_head ("database" VARCHAR NOT NULL, size BIGINT NOT NULL, root_hash BLOB NOT NULL, '
-            'seen_at DOUBLE NOT NULL, PRIMARY KEY ("database", size))'
+            'CREATE TABLE tree_head ("database" VARCHAR NOT NULL, size BIGINT NOT NULL, '
+            'root_hash BLOB NOT NULL, seen_at DOUBLE NOT NULL, PRIMARY KEY ("database", size))'
         ),
         (
             "CREATE TABLE alert (id INTEGER NOT NULL, kind VARCHAR NOT NULL, subject VARCHAR NOT NULL, "
