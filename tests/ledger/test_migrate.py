@@ -69,7 +69,7 @@ async def test_an_older_ledger_is_lifted_and_keeps_what_it_holds(tmp_path: Path,
         ]
 
 
-def _drift(connection: Connection) -> list[object]:
+def drift(connection: Connection) -> list[object]:
     context = MigrationContext.configure(
         connection, opts={"compare_type": True, "compare_server_default": True}
     )
@@ -80,7 +80,7 @@ def test_the_steps_make_what_the_tables_declare() -> None:
     engine = create_engine("sqlite://")
     with engine.begin() as connection:
         migrate.upgrade(connection, 0)
-        assert _drift(connection) == []
+        assert drift(connection) == []
     engine.dispose()
 
 

@@ -97,7 +97,6 @@ _STATES = {
 }
 _WORDS = {
     "password authentication failed": _PASSWORD,
-    "no password supplied": _PASSWORD,
     "no pg_hba.conf entry": _PASSWORD,
     "authentication failed": _PASSWORD,
     "role ": _PASSWORD,
@@ -164,4 +163,6 @@ def _meaning(cause: BaseException | None) -> _Meaning | None:
                 return meaning._replace(what=f"{meaning.what} ({said})")
         return _Meaning(f"the database refuses: {said}", "")
     reason = text.partition("\n")[0].rpartition(": ")[2]
+    if reason == "no password supplied":
+        return _PASSWORD._replace(what=f"{_PASSWORD.what} ({reason})")
     return _Meaning(f"the database cannot be reached ({reason})", _UNREACHED)

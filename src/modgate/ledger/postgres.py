@@ -38,7 +38,6 @@ __all__ = ["Patience", "postgres"]
 T = TypeVar("T")
 
 _THREADS = 3  # one writes, two read
-_GRACE = 5.0
 _LONG = 600.0
 
 
@@ -50,12 +49,14 @@ class Patience:
         connect: For a connection; the driver waits two at least.
         statement: For the answer to one statement.
         lock: For another writer.
+        grace: For which a transaction may go on longer than both, before this side ends it.
         pause: For which a database is left alone after it could not be reached.
     """
 
     connect: float = 5.0
     statement: float = 10.0
     lock: float = 5.0
+    grace: float = 5.0
     pause: float = 1.0
 
 
@@ -103,7 +104,7 @@ def postgres(
             next_step="It is postgresql://user@host:port/name.",
         ) from None
     where = _shown(url)
-    limit = patience.statement + patience.lock + _GRACE
+    limit = patience.statement + patience.lock + patience.grace
     params: dict[str, Any] = {
         **given,
         "connect_timeout": max(2, round(patience.connect)),
