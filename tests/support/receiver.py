@@ -1,7 +1,8 @@
 """A real HTTP server on loopback that receives webhooks, and may be told to misbehave.
 
 It runs in threads of its own, so that it goes on when the sender is killed, and speaks plain sockets, so
-that it can do what no proper server does: stall, close in the middle of an answer, promise more than it sends.
+that it can do what no proper server does: stall, close in the middle of an answer, promise more than it
+sends.
 """
 
 from __future__ import annotations
