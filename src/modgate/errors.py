@@ -87,7 +87,32 @@ class Absent(ModgateError):
 
 
 class Denied(ModgateError):
-    """A policy, ours or the upstream's, refuses it: 403, never 404, which `,direct` would bypass."""
+    """A policy, ours or the upstream's, refuses it: 403, never 404, which `,direct` would bypass.
+
+    What our own policy refuses says the whole `text` (its lines), the `decision`'s id, and which advisories
+    (`severity`, `advisories`) brought it about.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        next_step: str = "",
+        text: tuple[str, ...] = (),
+        decision: str = "",
+        severity: str = "",
+        advisories: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(what, where=where, next_step=next_step)
+        self.text = text
+        self.decision = decision
+        self.severity = severity
+        self.advisories = advisories
+
+    def lines(self) -> list[str]:
+        """The policy's own text where there is one."""
+        return list(self.text) or super().lines()
 
 
 class Conflict(ModgateError):

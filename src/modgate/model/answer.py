@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from modgate.gomod.protocol import Request
     from modgate.model.blob import Blob
+    from modgate.model.decision import Decision
 
 __all__ = ["Answer", "Facts", "RunOverBody", "Verification"]
 
@@ -60,6 +61,8 @@ class Answer:
         check: Where set, the whole body must pass this before its last byte reaches anyone or
             anything is stored. It is given `BlobWriter.check`, which runs its pure part in a thread.
             Raises Tampered for a wrong hash, Unavailable for bytes that are no such object.
+        decision: What the policy says of the version; None where nobody asked.
+        personal: Whether another consumer may be answered otherwise: such an answer is shared by nobody.
     """
 
     request: Request
@@ -71,3 +74,5 @@ class Answer:
     max_age: float | None = None
     stale: bool = False
     check: Callable[[RunOverBody], Awaitable[Facts]] | None = None
+    decision: Decision | None = None
+    personal: bool = False

@@ -46,11 +46,22 @@ class Guard(Protocol):
     def touches(self, path: ModulePath) -> bool:
         """False where nothing can ever be decided against any version of the module: the quick way out."""
 
+    async def banned(self, ctx: Context, path: ModulePath) -> Decision | None:
+        """What bans the whole module, whichever versions it has; None where nothing does."""
+
     async def decide(self, ctx: Context, version: ModuleVersion) -> Decision:
         """What applies to a version."""
 
+    async def settled(self, ctx: Context, decision: Decision) -> Decision:
+        """The decision once what runs about it (a scan of what is quarantined) has ended, or has taken too
+        long to be waited for.
+        """
+
     async def visible(self, ctx: Context, path: ModulePath, listed: Sequence[Version]) -> Visible:
         """The versions of a list that the consumer is shown."""
+
+    async def written(self) -> None:
+        """Wait, for a moment at most, until what was noted can be looked up: a refusal names its decision."""
 
     def note(self, ctx: Context, decision: Decision) -> None:
         """The decision was carried out on a request: written down beside, never waited for."""

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from modgate import __version__
-from modgate.errors import ModgateError, Unavailable
+from modgate.errors import Denied, ModgateError, Unavailable
 from modgate.firewall.tally import Tally
 from modgate.model.context import ANONYMOUS, Context
 from modgate.server.exchange import Exchange, check_host, read_exchange
-from modgate.server.goproxy import GoProxy, close_stream
+from modgate.server.goproxy import GoProxy, close_stream, told_of_advisories
 from modgate.server.memo import Memo
 from modgate.server.naming import Naming
 from modgate.server.pages import front_page, prefers_chinese
@@ -35,11 +35,12 @@ from modgate.telemetry import METRICS_TYPE, Metrics, RequestResult, new_request_
 from modgate.telemetry.tracing import current, entered
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 
     from modgate.model.checksums import ChecksumMirror
     from modgate.model.source import ModuleSource
     from modgate.server.admin import Admin
+    from modgate.server.memo import Hot
     from modgate.server.publish import Publishing
     from modgate.server.transmit import Receive, Send
 
@@ -87,6 +88,13 @@ class _Outcome:
     result: RequestResult = "miss"
     principal: str = ""
     mark: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)
+
+
+def _told_of(error: Denied) -> dict[str, str]:
+    """What logs and spans say of a refusal."""
+    about = {"decision": error.decision} if error.decision else {}
+    return about | (told_of_advisories(error.severity, error.advisories) if error.advisories else {})
 
 
 class App:
@@ -298,13 +306,13 @@ class App:
             path = path[len(_CACHED_ONLY) - 1 :]
             ctx = replace(ctx, fetch=False)
         elif ctx.fetch:
-            hot = self.memo.get(f"{self._mount}{path}".encode("latin-1"))
+            hot = self._hot(f"{self._mount}{path}".encode("latin-1"), ctx.consumer)
             if hot is not None:
                 rep = hot.aged(self.memo.clock())
                 if hot.file is None:
                     rep = replace(rep, body=hot.body)
                 response = respond(rep, exchange.headers, head=exchange.head)
-                return _Outcome(response, hot.kind, "hit", mark=hot.mark)
+                return _Outcome(response, hot.kind, "hit", mark=hot.mark, about=rep.about)
         if path.startswith("/sumdb/"):
             rep = await self._sumdb.answer(ctx, path)
             return _Outcome(respond(rep, exchange.headers, head=exchange.head), "sumdb", "miss")
@@ -312,7 +320,11 @@ class App:
         response = respond(told.rep, exchange.headers, head=exchange.head)
         if response.body is not told.rep.body:
             await close_stream(told.rep.body)
-        return _Outcome(response, told.kind, told.result, mark=told.mark)
+        return _Outcome(response, told.kind, told.result, mark=told.mark, about=told.rep.about)
+
+    def _hot(self, path: bytes, consumer: str) -> Hot | None:
+        """What everybody is given, else what this consumer alone is."""
+        return self.memo.get(path) or (self.memo.get(path, consumer) if consumer else None)
 
     def _context(self, exchange: Exchange) -> Context:
         named = exchange.headers.get(b"modgate-via", b"").decode("latin-1").split(",")
@@ -341,7 +353,8 @@ class App:
         response = error_response(error, exchange.request_id)
         response.headers.extend(self._extra)
         refused(error, response.status)
-        return _Outcome(response, kind, "error")
+        about = _told_of(error) if isinstance(error, Denied) else {}
+        return _Outcome(response, kind, "error", about=about)
 
     def _facts(self, exchange: Exchange, outcome: _Outcome) -> dict[str, Any]:
         # Where names are replaced, the name in a certificate is one; whoever publishes is told by name.
@@ -354,13 +367,15 @@ class App:
             "result": outcome.result,
             "consumer": exchange.consumer,
             "request_id": exchange.request_id,
+            **outcome.about,
         }
 
     def _count(self, exchange: Exchange, outcome: _Outcome, sent: int, seconds: float) -> None:
         status = outcome.response.status
         self.metrics.request(outcome.kind, outcome.result, status, size=sent, seconds=seconds)
         headers = outcome.response.headers
-        answered(current(), status, outcome.result, headers, size=sent, seconds=seconds)
+        span = current()
+        answered(span, status, outcome.result, headers, size=sent, seconds=seconds, about=outcome.about)
         wanted = self.settings.access_log
         if wanted == "none" or outcome.kind in {"health", "metrics", "page"}:
             return

@@ -18,18 +18,19 @@ from modgate.server.memo import SMALL
 from modgate.server.represent import Representation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Sequence
 
     from modgate.gomod.protocol import Request
     from modgate.model.answer import Answer
     from modgate.model.blob import Blob
     from modgate.model.context import Context
+    from modgate.model.decision import Decision
     from modgate.model.source import ModuleSource
     from modgate.server.memo import Memo
     from modgate.server.respond import Headers
     from modgate.telemetry import Metrics, RequestResult
 
-__all__ = ["GoProxy", "Told", "close_stream"]
+__all__ = ["GoProxy", "Told", "close_stream", "told_of_advisories", "told_of_decision"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class GoProxy:
         # An answer that was refreshed since it was asked for may be the one from before.
         current = rep.immutable or forgotten == self._memo.forgotten
         if ctx.fetch and not ctx.head and raw_path == f"/{request.url_path}" and not answer.stale and current:
-            await self._keep(rep, request, generation)
+            await self._keep(rep, request, generation, ctx.consumer if answer.personal else None)
         return Told(rep, request.kind.value, result, _mark(request))
 
     def _represent(self, answer: Answer) -> Representation:
@@ -127,6 +128,9 @@ class GoProxy:
         elif hasattr(body, "meta"):
             meta = cast("Blob", body).meta
             sha256, size, modified = meta.sha256, meta.size, meta.stored_at
+        decision, extra = answer.decision, self._extra
+        if decision is not None and decision.notable:
+            extra = [*extra, (b"modgate-decision", decision.id.encode("ascii"))]
         cache = {"hit": b"hit", "stale": b"stale"}.get(_result(answer), b"miss")
         return Representation(
             content_type=request.media_type.encode("ascii"),
@@ -135,23 +139,30 @@ class GoProxy:
             extra=[
                 (b"modgate-verified", verified.value.encode("ascii")),
                 (b"modgate-cache", cache),
-                *self._extra,
+                *extra,
             ],
             immutable=immutable,
             sha256=sha256,
             modified=modified,
             age=answer.age or 0.0,
             rest=None if answer.max_age is None else (0.0 if answer.stale else answer.max_age),
-            shared=self._is_open(request.path),
+            shared=not answer.personal and self._is_open(request.path),
+            about={} if decision is None else told_of_decision(decision),
         )
 
-    async def _keep(self, rep: Representation, request: Request, generation: Hashable) -> None:
+    async def _keep(
+        self, rep: Representation, request: Request, generation: Hashable, view: str | None
+    ) -> None:
+        # `view` is the one consumer that it is for, None where it is for all. What one is shown of lists
+        # depends on what it received a moment ago; an answer for nobody in particular is for nobody else.
+        if view is not None and not (view and rep.immutable and self._is_open(request.path)):
+            return
         # A fill's bytes are remembered once they are stored: what is removed there must be forgotten here.
         worth = rep.blob is not None if rep.immutable else rep.complete and bool(rep.rest)
-        worth = worth and rep.shared
+        worth = worth and (rep.shared or view is not None)
         if not worth or rep.size is None:
             return
-        key = (f"{self._mount}/{request.url_path}".encode("ascii", "strict"), "")
+        key = (f"{self._mount}/{request.url_path}".encode("ascii", "strict"), view or "")
         kind, mark = request.kind.value, _mark(request)
         cell = self._metrics.cell(kind, "hit", 200)
         ready = replace(rep, extra=[_as_hit(header) for header in rep.extra])
@@ -168,6 +179,19 @@ def _mark(request: Request) -> str:
     if request.kind not in {Kind.MOD, Kind.ZIP}:
         return ""
     return mark_of(request.kind.value, request.path, request.module_version.version)
+
+
+def told_of_decision(decision: Decision) -> dict[str, str]:
+    """What logs and spans say of a decision; nothing of one that nobody needs to hear of."""
+    about = {"decision": decision.id} if decision.notable else {}
+    if decision.advisories:
+        about |= told_of_advisories(decision.severity.value, decision.advisories)
+    return about
+
+
+def told_of_advisories(severity: str, advisories: Sequence[str]) -> dict[str, str]:
+    """How logs and spans name what affects a version."""
+    return {"vuln.severity": severity, "vuln.ids": ",".join(advisories)}
 
 
 def _as_hit(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:

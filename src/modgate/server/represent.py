@@ -8,7 +8,7 @@ is cut into ranges, so that no range is ever answered from bytes whose tail may 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import formatdate, mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING, cast
 
@@ -44,6 +44,7 @@ class Representation:
         age: Seconds since a source confirmed a mutable answer.
         rest: Seconds for which a mutable answer may still be reused; None: ask again each time.
         shared: Whether caches on the way may give it to other clients.
+        about: What logs and spans say of it.
     """
 
     content_type: bytes
@@ -56,6 +57,7 @@ class Representation:
     age: float = 0.0
     rest: float | None = None
     shared: bool = True
+    about: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -83,7 +85,7 @@ class Representation:
         if self.immutable:
             headers.append((b"cache-control", b"%s, %s" % (whose, _IMMUTABLE)))
         elif self.rest is None:
-            headers.append((b"cache-control", b"no-cache"))
+            headers.append((b"cache-control", b"no-cache" if self.shared else b"private, no-cache"))
         else:
             # max-age counts from the confirmation, as Age does, so their difference is what is left.
             ahead = max(0.0, min(MUTABLE_MAX_AGE, self.rest))

@@ -154,6 +154,10 @@ def error_response(error: BaseException, request_id: str = "") -> Response:
     if isinstance(error, Unauthenticated):
         scheme = error.scheme if error.scheme.isalnum() and error.scheme.isascii() else "Basic"
         headers.append((b"www-authenticate", f'{scheme} realm="modgate"'.encode()))
+    if isinstance(error, Denied) and error.decision:
+        # The decision's id names the case; a line more would push the way out of the text.
+        last = ""
+        headers.append((b"modgate-decision", error.decision.encode("ascii")))
     body = error_text(lines, last=last)
     return Response(
         status,

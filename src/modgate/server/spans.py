@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from modgate.errors import Invalid
@@ -32,6 +33,8 @@ _SUMDB_ENDINGS = {"lookup": "lookup/{record}", "tile": "tile/{tile}"}
 _CACHED_ONLY = "/cached-only"
 _TRACE_HEADERS = frozenset({b"traceparent", b"tracestate"})
 _SHORT = 300
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NAMES = {"decision": "modgate.decision"}
 _ROUTES = {
     Kind.LIST: "/{module}/@v/list",
     Kind.LATEST: "/{module}/@latest",
@@ -105,9 +108,16 @@ def _route(raw_path: str, mount: str, about: dict[str, Value | None]) -> str:
 
 
 def answered(
-    span: Span, status: int, result: RequestResult, headers: Headers, *, size: int, seconds: float
+    span: Span,
+    status: int,
+    result: RequestResult,
+    headers: Headers,
+    *,
+    size: int,
+    seconds: float,
+    about: Mapping[str, str] = _NOTHING,
 ) -> None:
-    """The answer is out: say in its span how it ended."""
+    """The answer is out: say in its span how it ended, and what `about` says of what was asked."""
     if not span.recording:
         return
     verified = next((value for name, value in headers if name == b"modgate-verified"), b"none")
@@ -119,6 +129,7 @@ def answered(
             "download.duration_ms": round(seconds * 1000, 3),
             "modgate.verified": verified.decode("ascii") if verified != b"none" else None,
             "checksum.valid": True if verified != b"none" and status < 400 and result != "error" else None,
+            **{_NAMES.get(name, name): value for name, value in about.items()},
         }
     )
 
