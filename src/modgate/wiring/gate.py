@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from modgate.checksumdb.mirrors import Mirrors
 from modgate.checksumdb.off import NoDatabase
 from modgate.config import route_table
+from modgate.firewall.tally import Tally
 from modgate.ledger.memory import MemoryLedger
 from modgate.ledger.sql import SqlLedger
 from modgate.source.fair import FairMirror
@@ -27,6 +28,7 @@ from modgate.source.permitted import PermittedMirror
 from modgate.storage.disk import DiskStore
 from modgate.storage.memory import MemoryStore
 from modgate.telemetry import Metrics
+from modgate.transport.credentials.secrets import SecretFile
 from modgate.wiring.books import Books, build_books
 from modgate.wiring.checksums import build_log, build_mirror, retarget_mirror
 from modgate.wiring.credentials import credentials
@@ -62,6 +64,7 @@ class Standing:
         observer: Where alerts go.
         instance: The id by which this gate knows itself in a chain.
         books: Who used what, what was decided, what happened, what is to be told.
+        tally: Counts what is given to whom until its book has it.
     """
 
     store: BlobStore
@@ -70,6 +73,7 @@ class Standing:
     observer: Observer
     instance: str
     books: Books
+    tally: Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +243,8 @@ async def open_gate(config: Config, *, address: str = "") -> AsyncIterator[Gate]
         observer = Observer(metrics, ledger, clock=time.time)
         stack.push_async_callback(observer.close)
         books = build_books(await _books_ledger(ledger, stack))
-        standing = Standing(store, ledger, metrics, observer, secrets.token_hex(8), books)
+        tally = Tally(clock=time.time)
+        standing = Standing(store, ledger, metrics, observer, secrets.token_hex(8), books, tally)
         gate = Gate(standing, route_table(config))
         bound(store, config.cache.limit, ledger, lambda: gate.table)
         await gate.start(config)
@@ -254,6 +259,10 @@ async def _open_store(config: Config, address: str) -> BlobStore:
 
 
 async def _open_ledger(config: Config) -> Ledger:
+    if config.ledger.url:
+        file = config.ledger.password_file
+        password = None if file is None else SecretFile(file, named="ledger.password_file").read
+        return await SqlLedger.open_url(config.ledger.url, clock=time.time, password=password)
     if config.store.path is None:
         return MemoryLedger(clock=time.time)
     return await SqlLedger.open(config.store.path / ".modgate" / "ledger.sqlite3", clock=time.time)

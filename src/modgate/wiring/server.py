@@ -9,7 +9,6 @@ import sys
 import time
 from contextlib import AsyncExitStack
 from functools import partial
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -19,13 +18,13 @@ from modgate.server.app import App, Settings
 from modgate.server.descriptors import connections_within, raise_limit
 from modgate.server.listener import Listen, Listener, Tls, new_event_loop
 from modgate.server.memo import Memo
-from modgate.server.naming import Naming
 from modgate.server.running import Running
 from modgate.server.switch import Switch
 from modgate.server.wire import Limits
 from modgate.telemetry import configure_logging
 from modgate.telemetry.traces import traces
 from modgate.wiring.admin import build_admin, serve_socket
+from modgate.wiring.consumers import build_naming, counting
 from modgate.wiring.gate import open_gate
 from modgate.wiring.index import follow_index
 from modgate.wiring.publishing import build_publishing
@@ -35,6 +34,7 @@ from modgate.wiring.works import build_works
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from modgate.config import Config, Loaded
     from modgate.model import Upstream
@@ -91,11 +91,23 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
         )
         listener.bind()
         started = time.time()
+        await stack.enter_async_context(_counting(gate))
         following = await stack.enter_async_context(follow_index(gate))
         await stack.enter_async_context(recent.running())
         await stack.enter_async_context(serve_socket(config, works, running))
         await stack.enter_async_context(reloader.watching())
         await listener.serve()
+
+
+def _counting(gate: Gate) -> AbstractAsyncContextManager[None]:
+    """Writes down who was given what, as often as the configuration in force says."""
+    standing = gate.standing
+    return counting(
+        standing.tally,
+        standing.books.consumers,
+        pause=lambda: gate.ground.config.consumers.flush,
+        metrics=standing.metrics,
+    )
 
 
 def _log_as(config: Config) -> None:
@@ -128,7 +140,7 @@ def _app(gate: Gate, inner: Inner, memo: Memo, works: Callable[[], Works], runni
         settings=Settings(
             mount=config.prefix,
             instance=gate.standing.instance,
-            naming=Naming(tuple(ip_network(each) for each in config.trusted_proxies)),
+            naming=build_naming(config),
             sumdb_names=() if mirrors is None else mirrors.names,
             access_log="none" if config.log.access == "off" else config.log.access,
         ),
@@ -140,6 +152,7 @@ def _app(gate: Gate, inner: Inner, memo: Memo, works: Callable[[], Works], runni
         publishing=build_publishing(ground, inner.publisher),
         admin=build_admin(config, works, running),
         is_open=ground.table.is_open,
+        tally=gate.standing.tally,
         memo=memo,
     )
 
