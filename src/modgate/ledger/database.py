@@ -56,6 +56,8 @@ class Database:
         where: For error texts: no secret.
         readers: How many threads may read beside the one that writes; 0: all work is done by that one.
         present: Raises Unavailable where what SQLite has open is no longer what its path names.
+        free: Gives some pages back that hold nothing, and says whether there may be more; None where that
+            is the server's business.
         pause: Seconds for which it is left alone after it could not be reached.
     """
 
@@ -67,12 +69,14 @@ class Database:
         *,
         readers: int = 2,
         present: Callable[[], None] = lambda: None,
+        free: Callable[[Connection], bool] | None = None,
         pause: float = 0.0,
     ) -> None:
         self.engine = engine
         self.where = where
         self.readers = readers
         self.present = present
+        self._free = free
         self._writing = writing
         self._pause = pause
         self._outage = _Outage()
@@ -118,6 +122,11 @@ class Database:
                 return work(connection)
 
         return self._go(go)
+
+    def free_some(self) -> bool:
+        """Give some pages back that hold nothing; whether there may be more."""
+        free = self._free
+        return free is not None and self.write(free)
 
     def close(self) -> None:
         """Close what is not in use."""

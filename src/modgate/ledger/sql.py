@@ -260,6 +260,12 @@ class SqlLedger:
         """The rows of a query with these values for its parameters."""
         return await self._read(query, values)
 
+    async def shrink(self) -> None:
+        """Give free pages back to the file system, some at a time; PostgreSQL uses its own again."""
+        self._check_open()
+        while await self._run(self._writer, self._database.free_some):
+            self._check_open()
+
     async def ready(self) -> None:
         """Raises Unavailable when a write would fail now."""
         self._check_open()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["sqlite_file", "sqlite_memory"]
 
 _WAL_KEPT = 16 << 20
+_FREED_AT_ONCE = 1000  # pages of 4 KiB
 _BEGIN_WRITING = "BEGIN IMMEDIATE"
 
 
@@ -46,7 +47,9 @@ def sqlite_file(path: Path, *, busy_timeout: float) -> Database:
                 next_step="Restore it, or start modgate anew.",
             )
 
-    return Database(engine, engine.execution_options(begin=_BEGIN_WRITING), str(path), present=present)
+    return Database(
+        engine, engine.execution_options(begin=_BEGIN_WRITING), str(path), present=present, free=_free
+    )
 
 
 def sqlite_memory() -> Database:
@@ -69,6 +72,17 @@ def _prepare(connection: Any, _record: Any) -> None:
         cursor.execute(f"PRAGMA journal_size_limit={_WAL_KEPT}")
     finally:
         cursor.close()
+
+
+def _free(connection: Connection) -> bool:
+    def pages() -> int:
+        return int(connection.exec_driver_sql("PRAGMA freelist_count").scalar_one())
+
+    before = pages()
+    # Each row that this is asked for is one page: without reading them nothing is freed.
+    connection.exec_driver_sql(f"PRAGMA incremental_vacuum({_FREED_AT_ONCE})").close()
+    after = pages()
+    return 0 < after < before
 
 
 def _begin(connection: Connection) -> None:

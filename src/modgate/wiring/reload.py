@@ -38,10 +38,23 @@ if TYPE_CHECKING:
 __all__ = ["Reloader", "changed_keys", "keep_standing"]
 
 _STANDING = frozenset(
-    {"listen", "prefix", "store", "sumdb", "cache.memory", "cache.limit", "admin.socket", "reload.watch"}
+    {
+        "listen",
+        "prefix",
+        "store",
+        "sumdb",
+        "cache.memory",
+        "cache.limit",
+        "admin.socket",
+        "reload.watch",
+        "ledger.url",
+        "ledger.password_file",
+    }
 )
 _STANDING_SECTIONS = frozenset({"checksum_log"})
-"""What stands as long as the process does: the address, the store, the views of checksum databases."""
+"""What stands as long as the process does: the address, the store, the ledger, the views
+of checksum databases.
+"""
 
 _LOOK = 1.0
 _TICK = 0.02

@@ -29,6 +29,7 @@ from modgate.wiring.gate import open_gate
 from modgate.wiring.index import follow_index
 from modgate.wiring.publishing import build_publishing
 from modgate.wiring.reload import Reloader
+from modgate.wiring.retention import Retention
 from modgate.wiring.status import recent_answers, status_facts
 from modgate.wiring.works import build_works
 
@@ -94,6 +95,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
         await stack.enter_async_context(_counting(gate))
         following = await stack.enter_async_context(follow_index(gate))
         await stack.enter_async_context(recent.running())
+        await stack.enter_async_context(_retention(gate).running())
         await stack.enter_async_context(serve_socket(config, works, running))
         await stack.enter_async_context(reloader.watching())
         await listener.serve()
@@ -113,6 +115,17 @@ def _counting(gate: Gate) -> AbstractAsyncContextManager[None]:
 def _log_as(config: Config) -> None:
     json = config.log.format == "json" or (config.log.format == "auto" and not sys.stderr.isatty())
     configure_logging("json" if json else "human", level=getattr(logging, config.log.level.upper()))
+
+
+def _retention(gate: Gate) -> Retention:
+    standing = gate.standing
+    return Retention(
+        standing.ledger,
+        standing.books,
+        lambda: gate.ground.config.ledger,
+        clock=time.time,
+        holder=standing.instance,
+    )
 
 
 def _memo(gate: Gate) -> Memo:
