@@ -114,7 +114,7 @@ def _question(argument: str) -> tuple[str, str]:
     if not at or not version:
         raise Invalid(f"{shown(argument)} names no version", next_step=_NEXT)
     if path in gonames.GO_MODULES or path == TOOLCHAIN:
-        if gonames.release(version) is None:
+        if gonames.release_of(path, version) is None:
             raise Invalid(f"{shown(version)} is no release of Go", where=path, next_step=_NEXT)
         return path, version
     module.check_path(path)

@@ -214,7 +214,7 @@ class AdvisoryIndex:
 
     def _look(self, path: str, version: str) -> tuple[Hit, ...]:
         if path == TOOLCHAIN or path in gonames.GO_MODULES:
-            released = gonames.release(version)
+            released = gonames.release_of(path, version)
             if released is None:
                 return ()
             names = gonames.GO_MODULES if path == TOOLCHAIN else (path,)
@@ -262,7 +262,11 @@ class AdvisoryIndex:
         return self._above(path, version, (), pseudo_only=False) or ""
 
     def _above(self, path: str, version: str, listed: Iterable[str], *, pseudo_only: bool) -> Version | None:
-        order = _release_order if path == TOOLCHAIN or path in gonames.GO_MODULES else _order
+        order = _order
+        asked = gonames.release_of(path, version)
+        if asked is not None:
+            order = _release_order
+            listed = [each for each in listed if each.endswith(asked.after)]  # toolchains of this platform
         own = order(version)
         candidates = {each for each in listed if order(each) > own}
         waiting = [hit.fixed for hit in self.hits(path, version)]

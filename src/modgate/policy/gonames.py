@@ -11,8 +11,9 @@ import re
 from typing import NamedTuple
 
 from modgate.gomod import semver
+from modgate.gomod.toolchain import TOOLCHAIN
 
-__all__ = ["GO_MODULES", "Release", "go_name", "release"]
+__all__ = ["GO_MODULES", "Release", "go_name", "release", "release_of"]
 
 GO_MODULES = ("stdlib", "toolchain")
 """The names under which advisories speak of Go itself."""
@@ -57,6 +58,15 @@ def release(version: str) -> Release | None:
     return None if read is None else Release(read, named=version.startswith("go"))
 
 
+def release_of(path: str, version: str) -> Release | None:
+    """The release that a version of `stdlib`, `toolchain` or the toolchain's module names; None for another
+    text, and for every other module.
+    """
+    if path in GO_MODULES:
+        return release(version)
+    return release(version) if path == TOOLCHAIN and _MODULE.fullmatch(version) else None
+
+
 def _semver(name: str) -> str | None:
     if name == "go1":
         return "v1.0.0"
@@ -76,6 +86,8 @@ def go_name(version: str) -> str:
     without.
     """
     full = semver.canonical(version)
+    if full == "v1.0.0":
+        return "go1"
     pre = semver.prerelease(full)
     number = full.removesuffix(pre)[1:]
     if number.endswith(".0") and (pre or semver.compare(full, "v1.21.0") < 0):

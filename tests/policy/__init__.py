@@ -1,0 +1,1 @@
+"""Tests of the rules: what may be used, and what is known to be wrong."""
