@@ -37,6 +37,7 @@ from modgate.policy.reading import Table, duration, moment
 from modgate.policy.rollout import PLACES, Canary
 from modgate.policy.rules import Policy, Rule
 from modgate.policy.selectors import Choice
+from modgate.policy.trial import read_cases
 
 if TYPE_CHECKING:
     from modgate.policy.conditions import Condition
@@ -79,7 +80,7 @@ def parse_policy(text: str, *, form: Form = "toml", name: str = "policy") -> Pol
     known = {rule.id for rule in rules}
     waivers = [_waiver(each, known) for each in top.tables("waivers")]
     _check_ids(top, "waivers", [waiver.id for waiver in waivers])
-    top.tables("tests")
+    read_cases(top)
     top.end()
     if problems:
         raise PolicyInvalid(name, tuple(sorted(problems, key=lambda each: each.line)))

@@ -101,6 +101,14 @@ class Table:
         """A list of texts, or one text; None where it is not there."""
         return self._as_strings(name, self.take(name))
 
+    def strings_or_none(self, name: str) -> tuple[str, ...] | None:
+        """The same, where an empty list says that there is nothing."""
+        return () if self.take(name) == [] else self.strings(name)
+
+    def line(self) -> int:
+        """The line that the table stands on; 0 where it is not known."""
+        return self._lines.get(self.path, 0)
+
     def choice(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
         """A list of texts, or a table with `any` and `except`: (any, except); None where it is not there."""
         value = self.take(name)
