@@ -37,8 +37,11 @@ __all__ = ["AdvisoryIndex"]
 
 _Key = tuple[object, ...]
 
-_REMEMBERED: Final = 20_000
+_REMEMBERED: Final = 100_000
 """How many hits are kept ready: what is asked once is asked again by the next file of the same version."""
+
+_MANY: Final = 4096
+"""Intervals of one module above which what holds between two ends is not kept: it grows with their square."""
 
 _LOWEST: Final[_Key] = ()
 _AT, _AFTER = 0, 1
@@ -60,7 +63,7 @@ class _Span(NamedTuple):
 class _Module:
     """What is known of one module."""
 
-    __slots__ = ("ends", "named", "spans")
+    __slots__ = ("_at", "ends", "named", "spans")
 
     def __init__(self, blocks: list[tuple[Advisory, Block]]) -> None:
         intervals = [
@@ -75,10 +78,20 @@ class _Module:
             _Span(places[low], last if high is None else places[high], fixed, advisory, custom)
             for low, high, fixed, advisory, custom in intervals
         ]
-        self.named: dict[str, list[tuple[Advisory, bool]]] = {}
+        self._at: dict[int, tuple[_Span, ...]] = {}
+        self.named: dict[str, list[_Span]] = {}
         for advisory, block in blocks:
             for version in block.versions:
-                self.named.setdefault(_bare(version), []).append((advisory, block.custom))
+                self.named.setdefault(_bare(version), []).append(_Span(0, 0, "", advisory, block.custom))
+
+    def spans_at(self, place: int) -> tuple[_Span, ...]:
+        """Those that hold the versions between two neighbouring ends."""
+        found = self._at.get(place)
+        if found is None:
+            found = tuple(span for span in self.spans if span.start <= place < span.end)
+            if len(self.spans) <= _MANY:
+                self._at[place] = found
+        return found
 
 
 _End = tuple[_Key, int]
@@ -235,16 +248,12 @@ class AdvisoryIndex:
         known = self._modules.get(path)
         if known is None:
             return ()
-        place = bisect_right(known.ends, (_order(version), _AT))
-        found = [span for span in known.spans if span.start <= place < span.end]
-        if known.named:
-            said = {span.advisory.id for span in found}
-            found += [
-                _Span(place, place, "", advisory, custom)
-                for advisory, custom in known.named.get(_bare(version), ())
-                if advisory.id not in said
-            ]
-        return found
+        found = known.spans_at(bisect_right(known.ends, (_order(version), _AT)))
+        if not known.named:
+            return found
+        said = {span.advisory.id for span in found}
+        named = known.named.get(_bare(version), ())
+        return [*found, *(span for span in named if span.advisory.id not in said)]
 
     def first_fixed(self, path: ModulePath, version: Version, listed: tuple[Version, ...]) -> Version | None:
         """The smallest of the `listed` versions and of the fixes that are pseudo-versions, above `version`,
