@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 __all__ = ["watched_files"]
 
 _FOLDERS = frozenset({"store", "vcs.cache"})
+_APART = frozenset({"policy.file"})
+"""Looked at by whoever reads them."""
 
 
 def watched_files(config: Config) -> list[Path]:
     """The files whose content counts, each once, in a fixed order; whether they exist is not looked at."""
     found: list[Any] = []
-    for key in sorted(PATH_KEYS - _FOLDERS):
+    for key in sorted(PATH_KEYS - _FOLDERS - _APART):
         section, _, leaf = key.rpartition(".")
         found.append(getattr(getattr(config, section) if section else config, leaf))
     for tables, keys in sorted(TABLE_PATHS.items()):

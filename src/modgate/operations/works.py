@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modgate.errors import ModgateError
+    from modgate.firewall.engine import Firewall
     from modgate.gomod.protocol import Request
     from modgate.gomod.types import ModulePath, ModuleVersion
     from modgate.model import Answer, BlobStore, ChecksumDatabase, Context, Ledger, ModuleSource
@@ -84,6 +85,7 @@ class Works:
         serving: Whether these are the parts of a running server.
         bundle: Opens a folder that an export fills, made where it is not there. Raises Unavailable.
         inspector: Looks at the store's files from below; None for a store that has none.
+        firewall: What decides about versions; where no policy is configured, it allows everything.
     """
 
     store: BlobStore
@@ -99,3 +101,4 @@ class Works:
     serving: bool
     bundle: Callable[[Path], Awaitable[Bundle]] = _no_bundle
     inspector: Inspector | None = None
+    firewall: Firewall | None = None

@@ -32,6 +32,7 @@ from modgate.transport.credentials.secrets import SecretFile
 from modgate.wiring.books import Books, build_books
 from modgate.wiring.checksums import build_log, build_mirror, retarget_mirror
 from modgate.wiring.credentials import credentials
+from modgate.wiring.firewall import Wall, wanted
 from modgate.wiring.room import bound
 from modgate.wiring.stack import Ground, build_stack, turns
 from modgate.wiring.upstreams import Upstreams
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from modgate.gomod.protocol import Request
     from modgate.model import BlobStore, ChecksumDatabase, ChecksumMirror, Context, Ledger
     from modgate.model.routes import RouteTable
+    from modgate.policy.rules import Policy
     from modgate.source.publish import Publisher
     from modgate.wiring.stack import Stack
 
@@ -78,11 +80,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """What one configuration makes of it; `closing` gives it back."""
+    """What one configuration makes of it; `closing` gives it back. `policy` is the one that comes with it,
+    None where it changes nothing of that.
+    """
 
     ground: Ground
     stack: Stack
     publisher: Publisher | None
+    policy: Policy | None
     closing: AsyncExitStack
 
 
@@ -94,6 +99,7 @@ class Gate:
         self.table = table
         self.mirror: Mirror | None = None
         self.log: ChecksumLog | None = None
+        self.wall = Wall(self)
         self._inner: Inner | None = None
         self._epoch = 0
 
@@ -151,6 +157,7 @@ class Gate:
             self.mirror = build_mirror(ground)
             self.log = build_log(ground, self.database, self._fill, standing.instance)
             self._inner = await self._build(ground, closing)
+            self.wall.adopt(config, self._inner.policy)
             if self.log is not None:
                 await self.log.start()
         except BaseException:
@@ -172,6 +179,7 @@ class Gate:
         self.table = inner.ground.table
         if self.mirror is not None:
             retarget_mirror(self.mirror, inner.ground)
+        self.wall.adopt(inner.ground.config, inner.policy)
         self._epoch += 1
         return old
 
@@ -187,6 +195,7 @@ class Gate:
     async def close(self, closing: AsyncExitStack | None = None) -> None:
         """Close everything of the gate, in the reverse order of its making."""
         inner, self._inner = self._inner, None
+        await self.wall.close()
         if self.log is not None:
             await self.log.close()
         if inner is not None:
@@ -209,19 +218,21 @@ class Gate:
 
     async def _build(self, ground: Ground, closing: AsyncExitStack) -> Inner:
         config, observer = ground.config, self.standing.observer
+        policy = await self.wall.prepare(config)
         direct = None
         if config.vcs.enabled:
             from modgate.wiring.vcs import open_direct  # noqa: PLC0415  git stays out of gates without it
 
             direct = await closing.enter_async_context(open_direct(config, held=ground.held))
-        built = build_stack(ground, self.database, observer, direct, self.log)
+        guarded = self.wall.guarded if wanted(config) else None
+        built = build_stack(ground, self.database, observer, direct, self.log, guarded=guarded)
         closing.push_async_callback(built.source.close)
         publisher = None
         if config.publish.enabled:
             from modgate.wiring.publishing import build_publisher  # noqa: PLC0415  likewise
 
             publisher = build_publisher(ground, built.cached, observer, self.log)
-        return Inner(ground, built, publisher, closing)
+        return Inner(ground, built, publisher, policy, closing)
 
     async def _fill(self, ctx: Context, request: Request) -> None:
         await self.stack.fill(ctx, request)

@@ -79,7 +79,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
         def works() -> Works:
             return build_works(gate, status=status, serving=True)
 
-        listener = Listener(switch, _listen(config), on_hangup=lambda: reloader.hangup())  # noqa: PLW0108  likewise
+        listener = Listener(switch, _listen(config), on_hangup=lambda: hangup())  # noqa: PLW0108  likewise
         reloader = Reloader(
             gate,
             switch,
@@ -90,9 +90,15 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
             listen=_listen,
             loaded_now=_log_as,
         )
+
+        def hangup() -> None:
+            reloader.hangup()
+            gate.wall.reload("SIGHUP")
+
         listener.bind()
         started = time.time()
         await stack.enter_async_context(_counting(gate))
+        await stack.enter_async_context(gate.wall.watching())
         following = await stack.enter_async_context(follow_index(gate))
         await stack.enter_async_context(recent.running())
         await stack.enter_async_context(_retention(gate).running())
@@ -136,6 +142,7 @@ def _memo(gate: Gate) -> Memo:
             store.generation,
             gate.publisher.generation if gate.publisher else 0,
             gate.epoch,
+            gate.wall.generation,
         ),
         max_bytes=gate.ground.config.cache.memory,
     )

@@ -58,10 +58,20 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The whole way (`source`), the part of it that a fill for somebody takes, and the cache within."""
+    """The way of a request.
+
+    Attributes:
+        source: The whole way.
+        permitted: The part of it that a fill for somebody takes.
+        quiet: What there is, whoever asks, with nothing fetched ahead.
+        prefetch: What fetches ahead; None where that is off.
+        cached: The cache within.
+    """
 
     source: ModuleSource
     permitted: ModuleSource
+    quiet: ModuleSource
+    prefetch: PrefetchSource | None
     cached: CachedSource
 
     async def fill(self, ctx: Context, request: Request) -> None:
@@ -75,8 +85,13 @@ def build_stack(
     observer: Observer,
     direct: ModuleSource | None,
     log: ChecksumLog | None,
+    *,
+    guarded: Callable[[ModuleSource, ModuleSource], ModuleSource] | None = None,
 ) -> Stack:
-    """The stack; `direct` is version control, `log` the gate's own checksum log, None without them."""
+    """The stack; `direct` is version control, `log` the gate's own checksum log, None without them.
+
+    `guarded` puts the firewall in front of a source, whose quiet twin fetches nothing ahead.
+    """
     config = ground.config
 
     async def logged(version: ModuleVersion, sums: Sums) -> None:
@@ -92,18 +107,22 @@ def build_stack(
         PublishedSource(ground.store, ground.ledger),
         lambda path: ground.table.find(path).source == PUBLISHED,
     )
-    permitted: ModuleSource = PermittedSource(published, ground.table)
-    source = permitted
+    permitted = PermittedSource(published, ground.table)
+    prefetch = None
     if config.prefetch.enabled:
-        source = PrefetchSource(
-            source,
+        prefetch = PrefetchSource(
+            published,
             cached.ensure,
             PrefetchSettings(concurrency=config.prefetch.concurrency, unused_bytes=config.prefetch.max_bytes),
             clock=time.monotonic,
             private=lambda path: ground.table.is_private(path) or not ground.table.is_open(path),
             watch=observer,
         )
-    return Stack(source, permitted, cached)
+    source: ModuleSource = prefetch or published
+    if guarded is not None:
+        source = guarded(source, published)
+    # Who may not read a module hears of that before he hears what is wrong with it.
+    return Stack(PermittedSource(source, ground.table), permitted, published, prefetch, cached)
 
 
 def build_way(

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from modgate import __version__
 from modgate.errors import ModgateError
-from modgate.source.prefetch import PrefetchSource
 from modgate.transport.http import HTTPUpstream
 from modgate.wiring.counted import Counted, Recent
 
@@ -94,14 +93,15 @@ async def status_facts(
             "open_files_limit": counted.number("process_max_fds"),
         },
         "config": None if config is None else dict(config),
+        "policy": gate.wall.facts(),
         "problems": list(problems),
         "alerts": await _alerts(gate.ground.ledger, now),
     }
 
 
 def _prefetch(gate: Gate) -> dict[str, int] | None:
-    source = gate.stack.source
-    if not isinstance(source, PrefetchSource):
+    source = gate.stack.prefetch
+    if source is None:
         return None
     return {
         "queued": source.queued,

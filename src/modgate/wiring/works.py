@@ -80,6 +80,7 @@ def build_works(gate: Gate, *, status: Callable[[], Awaitable[dict[str, Any]]], 
         serving=serving,
         bundle=bundle,
         inspector=_inspector(gate),
+        firewall=gate.wall.guard,
     )
 
 
