@@ -188,6 +188,10 @@ class Webhook(_Section):
         default=False,
         description="Whether its address may be one of the internal network.",
     )
+    lang: Literal["", "en", "zh"] = Field(
+        default="",
+        description="Language of its messages; empty: zh for feishu and dingtalk, else en.",
+    )
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:
@@ -217,6 +221,18 @@ class Notify(_Section):
         default=7 * 86400.0,
         description="How long before its end a waiver is told of.",
     )
+    backlog: Seconds = Field(
+        default=30 * 86400.0,
+        description="How old an advisory may be that is met for the first time, to be told of.",
+    )
+    doubtful: bool = Field(
+        default=False,
+        description="Tell also of advisories that nobody reviewed and that no version fixes.",
+    )
+    contact: str = Field(
+        default="",
+        description="Where to ask for a waiver, as messages about advisories say it.",
+    )
 
 
 class Scan(_Section):
@@ -226,7 +242,7 @@ class Scan(_Section):
         default=(),
         description="Program and arguments, run on the unpacked zip; {dir}, {module}, {version} and {zip} "
         "stand "
-        "for what is scanned. Exit status 0 releases, 1 refuses.",
+        "for what is scanned. Exit status 0 releases, 1 or 3 refuses.",
     )
     url: Annotated[str, BeforeValidator(_check_url)] = Field(
         default="",

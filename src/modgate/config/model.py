@@ -372,7 +372,7 @@ class Config(_Section):
     webhooks: Annotated[tuple[Webhook, ...], BeforeValidator(parse_tables)] = Field(
         default=(),
         description="Who is told of what happens: a list of tables with `name`, `url` or `url_file`, and any "
-        "of `format`, `secret_file`, `events`, `consumers`, `rate`, `internal`.",
+        "of `format`, `secret_file`, `events`, `consumers`, `rate`, `internal`, `lang`.",
     )
     notify: Notify = Field(
         default=Notify(),

@@ -30,10 +30,15 @@ class Observer:
         self._log = structlog.get_logger("modgate.source")
         self._writing: set[asyncio.Task[None]] = set()
         self._told: list[Callable[[str], None]] = []
+        self._alerted: list[Callable[[str, str, str], None]] = []
 
     def tell_refreshed(self, told: Callable[[str], None]) -> None:
         """Tell `told` of each answer that was refreshed, by its `Request.url_path`."""
         self._told.append(told)
+
+    def tell_alerts(self, told: Callable[[str, str, str], None]) -> None:
+        """Tell `told` of each alert: its kind, its subject and its text."""
+        self._alerted.append(told)
 
     def filled(self, kind: Kind, error: ModgateError | None, size: int, seconds: float) -> None:
         """Count the outcome of a fill."""
@@ -47,6 +52,8 @@ class Observer:
         task = asyncio.create_task(self._record(Alert(kind, subject, text, self._clock())))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
+        for told in self._alerted:
+            told(kind, subject, text)
 
     def refreshed(self, path: str) -> None:
         """Tell those who keep ready-made copies."""
