@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -41,6 +42,13 @@ def test_the_index_keeps_the_promises_of_its_protocol() -> None:
     assert not index.concerns(f"{M}/v2")
     assert AdvisoryIndex().digest == ""
     assert index.digest == _index(ranges(ALL), aliases=["CVE-1"]).digest != _index(ranges(ALL)).digest
+
+
+def test_the_digest_names_what_is_said_and_not_where_it_was_read() -> None:
+    said = advisory(modules={M: [ranges(ALL)]})
+    assert AdvisoryIndex([replace(said, source="elsewhere")]).digest == AdvisoryIndex([said]).digest
+    for changed in ({"summary": "other"}, {"withdrawn": 1.0}, {"reviewed": False}, {"aliases": ("CVE-1",)}):
+        assert AdvisoryIndex([replace(said, **changed)]).digest != AdvisoryIndex([said]).digest
 
 
 def test_events_turn_a_range_on_and_off_in_the_order_of_versions() -> None:

@@ -14,6 +14,7 @@ from modgate.cli.speech import console
 from modgate.gomod import pseudo
 from modgate.model.advisory import Severity
 from modgate.policy.gonames import GO_MODULES
+from modgate.policy.osv import ALWAYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,20 +175,21 @@ def _severity(advisory: Advisory, say: Catalogue) -> str:
     return f"{level}{score} ({advisory.severity_from})"
 
 
+_SIGNS = {"introduced": ">=", "fixed": "<", "last_affected": "<="}
+
+
 def _ranges(block: Block, say: Catalogue) -> str:
-    said = [
-        say("advisories.range.always")
-        if event == ("introduced", "0")
-        else say(f"advisories.range.{event.kind}", version=f"v{event.version.removeprefix('v')}")
-        for event in block.events
-    ]
-    if block.versions:
-        said.append(", ".join(block.versions))
-    if block.events and block.events[-1].kind == "introduced":
-        said.append(say("advisories.range.open"))
+    spans: list[list[str]] = []
+    for event in block.events:
+        if event.kind == "introduced" or not spans:
+            spans.append([])
+        if event != ALWAYS:
+            spans[-1].append(f"{_SIGNS[event.kind]} v{event.version.removeprefix('v')}")
+    said = [" ".join(span) or say("advisories.range.always") for span in spans]
+    said += block.versions
     if block.custom:
         said.append(say("advisories.range.custom"))
-    return say("advisories.range.then").join(said)
+    return ", ".join(said)
 
 
 def _time(at: float) -> str:
