@@ -1,0 +1,204 @@
+"""A scanner that is a program: run on the unpacked zip, in a scratch folder, with nothing of this process's.
+
+It has a process group, an empty environment and a home of its own; no network unless it is allowed one (a
+network
+namespace without interfaces); bounds on memory, processor time, time and output. Exit status 0 releases; 1,
+or
+govulncheck's 3, refuses; whatever else is a scan that failed, which is neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import modgate.scan.limits
+from modgate.errors import Invalid, Unavailable
+from modgate.scan.unpacked import unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from modgate.gomod.types import ModuleVersion
+
+__all__ = ["CommandScanner", "CommandSettings", "last_line"]
+
+_REFUSES = frozenset({1, 3})
+_PIECE = 1 << 16
+_OUTPUT = 1 << 20
+_SUMMARY = 300
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSettings:
+    """How a command is run.
+
+    Attributes:
+        command: Program and arguments; `{dir}`, `{zip}`, `{module}`, `{version}` are filled in.
+        timeout: Seconds.
+        memory: Bytes of each of its processes; 0 for no bound.
+        network: Whether it may use the network.
+        scratch: The folder below which each scan has one of its own.
+    """
+
+    command: tuple[str, ...]
+    timeout: float
+    memory: int
+    network: bool
+    scratch: Path
+
+
+class CommandScanner:
+    """Scans with a program (`firewall.examiner.Scanner`)."""
+
+    def __init__(self, settings: CommandSettings) -> None:
+        self._settings = settings
+        named = "\0".join(settings.command)
+        self.name = f"{Path(settings.command[0]).name}-{hashlib.sha256(named.encode()).hexdigest()[:12]}"
+
+    def check(self) -> None:
+        """Raise Invalid where the command cannot be run as it is wanted."""
+        program = self._settings.command[0]
+        if shutil.which(program) is None:
+            raise Invalid(f"scan.command: there is no program {program}")
+        if not self._settings.network and not _without_network():
+            raise Invalid(
+                "scan.command: a program cannot be kept from the network here: there is no unshare",
+                next_step="Install util-linux, or allow the network: scan.network = true.",
+            )
+
+    async def scan(self, version: ModuleVersion, h1: str, zip_file: BinaryIO) -> tuple[bool, str]:
+        """Whether the version is released, and one line about it. Raises Unavailable where that is not
+        known.
+        """
+        with _scratch(self._settings.scratch) as folder:
+            content, home = folder / "module", folder / "home"
+            for each in (content, home):
+                each.mkdir()
+            whole = folder / "module.zip"
+            await asyncio.to_thread(_prepare, version, zip_file, content, whole)
+            argv = self._argv(version, content, whole)
+            status, output = await self._run(argv, content, _environment(home, version, h1))
+        line = last_line(output)
+        if status == 0:
+            return True, line or "nothing found"
+        if status in _REFUSES:
+            return False, line or f"exit status {status}"
+        how = f"signal {-status}" if status < 0 else f"exit status {status}"
+        raise Unavailable(f"the scanner failed ({how}): {line}" if line else f"the scanner failed ({how})")
+
+    def _argv(self, version: ModuleVersion, content: Path, whole: Path) -> list[str]:
+        values = {"dir": str(content), "zip": str(whole), "module": version.path, "version": version.version}
+        words = [_filled(word, values) for word in self._settings.command]
+        # An argument of a module's making must not look like an option: a path begins with a host.
+        settings = self._settings
+        seconds = max(1, int(settings.timeout))
+        limited = [
+            sys.executable,
+            "-I",
+            modgate.scan.limits.__file__,
+            str(settings.memory),
+            str(seconds),
+            *words,
+        ]
+        return limited if settings.network else [*_without_network(), *limited]
+
+    async def _run(self, argv: Sequence[str], folder: Path, environment: dict[str, str]) -> tuple[int, bytes]:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                cwd=folder,
+                env=environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise Unavailable(f"the scanner cannot be started: {error.strerror}") from error
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                output = await _kept(process.stdout)
+                return await process.wait(), output
+        except TimeoutError as error:
+            raise Unavailable(
+                f"the scanner did not end within {self._settings.timeout:g} s", kind="timeout"
+            ) from error
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+
+def last_line(output: bytes) -> str:
+    """The last line that says something, printable and short."""
+    lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
+    text = "".join(char if char.isprintable() else "?" for char in lines[-1]) if lines else ""
+    return text[:_SUMMARY]
+
+
+def _filled(word: str, values: dict[str, str]) -> str:
+    for name, value in values.items():
+        word = word.replace(f"{{{name}}}", value)
+    return word
+
+
+def _without_network() -> list[str]:
+    """What a command is started with so that it has no network; empty where that cannot be done."""
+    program = shutil.which("unshare") if sys.platform == "linux" else None
+    if program is None:
+        return []
+    return [program, "--net", "--"] if os.geteuid() == 0 else [program, "--user", "--net", "--"]
+
+
+def _environment(home: Path, version: ModuleVersion, h1: str) -> dict[str, str]:
+    return {
+        "PATH": os.environ.get("PATH", _PATH),
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "LANG": "C.UTF-8",
+        "MODGATE_MODULE": version.path,
+        "MODGATE_VERSION": version.version,
+        "MODGATE_H1": h1,
+    }
+
+
+@contextlib.contextmanager
+def _scratch(below: Path) -> Iterator[Path]:
+    try:
+        below.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(prefix="scan-", dir=below, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise Unavailable(f"no room to scan in: {error.strerror}", where=str(below)) from error
+    with folder as name:
+        yield Path(name)
+
+
+def _prepare(version: ModuleVersion, zip_file: BinaryIO, content: Path, whole: Path) -> None:
+    unpack(version, zip_file, content)
+    zip_file.seek(0)
+    try:
+        with whole.open("xb") as out:
+            shutil.copyfileobj(zip_file, out, _PIECE)
+    except OSError as error:
+        raise Unavailable(f"no room to scan in: {error.strerror}", where=str(whole.parent)) from error
+
+
+async def _kept(stream: asyncio.StreamReader) -> bytes:
+    """The end of what it says; all is read, so that a talkative program is not held up."""
+    kept = bytearray()
+    while piece := await stream.read(_PIECE):
+        kept += piece
+        del kept[:-_OUTPUT]
+    return bytes(kept)
