@@ -41,6 +41,9 @@ def _code(text: str) -> list[str]:
 
 
 _IN_GROUPS = {
+    ("advisories", "affects"),
+    ("advisories", "show"),
+    ("advisories", "stats"),
     ("config", "show"),
     ("config", "check"),
     ("config", "init"),
