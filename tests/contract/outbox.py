@@ -33,6 +33,14 @@ class OutboxContract:
         assert each.message == message("k1")
         assert (each.attempts, each.next_at, each.error, each.state) == (0, 0.0, "", "waiting")
 
+    async def test_a_message_is_found_by_its_number(self, books: Books) -> None:
+        await books.outbox.enqueue([message("k1"), message("k2")])
+        number = (await books.outbox.waiting("ops"))[1].number
+        found = await books.outbox.delivery(number)
+        assert found is not None
+        assert found.message == message("k2")
+        assert await books.outbox.delivery(number + 1) is None
+
     async def test_messages_of_a_target_wait_in_the_order_in_which_they_came(self, books: Books) -> None:
         await books.outbox.enqueue([message(f"k{i}", at=float(-i)) for i in range(5)])
         await books.outbox.enqueue([message("x", target="other"), message("k5")])

@@ -83,6 +83,10 @@ class MemoryOutbox:
             self._moved[row.number] = at
         return len(chosen)
 
+    async def delivery(self, number: int) -> Delivery | None:
+        self._check()
+        return self._rows.get(number)
+
     async def deliveries(self, *, state: str = "", target: str = "", limit: int = 100) -> list[Delivery]:
         self._check()
         rows = [

@@ -83,6 +83,9 @@ class Outbox(Protocol):
     async def replay(self, *, target: str = "", number: int | None = None, at: float) -> int:
         """Dead messages wait again, with no attempts; how many."""
 
+    async def delivery(self, number: int) -> Delivery | None:
+        """The message of a number; None where there is none."""
+
     async def deliveries(self, *, state: str = "", target: str = "", limit: int = 100) -> list[Delivery]:
         """The newest first."""
 

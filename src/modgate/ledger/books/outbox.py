@@ -141,6 +141,11 @@ class SqlOutbox:
         again = statement.values(state="waiting", attempts=0, next_at=seconds(at), moved=seconds(at))
         return await self._ledger.transact(lambda connection: _run(connection, again, {}))
 
+    async def delivery(self, number: int) -> Delivery | None:
+        """The message of a number; None where there is none."""
+        rows = await self._ledger.query(_SOME.where(_ROW.number == number), {})
+        return delivery_of(rows[0]) if rows else None
+
     async def deliveries(self, *, state: str = "", target: str = "", limit: int = 100) -> list[Delivery]:
         """The newest first."""
         query = _SOME.order_by(_ROW.number.desc()).limit(limit)
