@@ -9,7 +9,7 @@
 
 A consumer is matched by its exact name, by a glob (`*` and `?`, over the whole name), or by the network that
 its address lies in. Several teams may match: all of them are its groups, and the first in the file is the
-team that is told and asked. With pseudonyms, names that the file gives in full are known by their pseudonyms too.
+team that is told and asked. With pseudonyms, names that the file gives in full are known by theirs too.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from modgate.gomod.types import ModulePath, ModuleVersion, Version
 
-__all__ = ["Alert", "Lease", "Ledger", "Pin", "TreeHead", "VerificationRecord"]
+__all__ = ["Alert", "Lease", "Ledger", "Pin", "Sights", "TreeHead", "VerificationRecord"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,16 @@ class Pin:
     version: Version | None
     note: str
     pinned_at: float
+
+
+class Sights(Protocol):
+    """The part of a ledger that keeps what was seen first; promises as `Ledger`."""
+
+    async def first_seen(self, record: VerificationRecord) -> VerificationRecord:
+        """See `Ledger`."""
+
+    async def seen(self, version: ModuleVersion, kind: str) -> VerificationRecord | None:
+        """See `Ledger`."""
 
 
 class Ledger(Protocol):

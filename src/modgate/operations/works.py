@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from modgate.gomod.types import ModulePath, ModuleVersion
     from modgate.model import Answer, BlobStore, ChecksumDatabase, Context, Ledger, ModuleSource
     from modgate.model.inspection import Inspector
+    from modgate.operations.records import Records
 
 __all__ = ["Bundle", "Way", "Works"]
 
@@ -101,4 +102,5 @@ class Works:
     serving: bool
     bundle: Callable[[Path], Awaitable[Bundle]] = _no_bundle
     inspector: Inspector | None = None
+    records: Records | None = None
     firewall: Firewall | None = None

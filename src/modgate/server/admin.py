@@ -2,6 +2,7 @@
 
     POST /admin/operations/NAME      parameters as one JSON object; answered with one event a line
     GET  /admin/operations           the names, and which of them are for the server's own machine
+    GET  /admin/audit                the rows of the audit, see `server.audit`
 
 Who may ask: whoever may open the server's own socket, which lies in the store's folder and is its owner's
 alone; over the network whoever presents a token of `admin.token_file`, and nobody where there is none. An
@@ -11,6 +12,7 @@ ends its operation; what was done stays done.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -68,6 +70,7 @@ class Admin:
             routes=[
                 Route("/admin/operations", self._list, methods=["GET"]),
                 Route("/admin/operations/{name}", self._run, methods=["POST"]),
+                Route("/admin/audit", self._audit, methods=["GET"]),
             ],
             exception_handlers={ModgateError: _refused},
         )
@@ -97,13 +100,22 @@ class Admin:
         if name != "status":
             self._log.info("operation", operation=name, principal=who)
         return StreamingResponse(
-            self._events(name, params),
+            self._events(name, params, who),
             media_type="application/x-ndjson",
             headers={"cache-control": "no-store", "x-content-type-options": "nosniff"},
         )
 
-    def _events(self, name: str, params: Mapping[str, Any]) -> AsyncIterator[bytes]:
-        return self._running.lines(name, run_operation(self._works(), name, params))
+    def _events(self, name: str, params: Mapping[str, Any], who: str) -> AsyncIterator[bytes]:
+        works = self._works()
+        if works.records is not None:
+            works = replace(works, records=replace(works.records, who=who))
+        return self._running.lines(name, run_operation(works, name, params))
+
+    async def _audit(self, request: Request) -> Response:
+        from modgate.server.audit import audit_response  # noqa: PLC0415  see the class
+
+        self._principal(request)
+        return await audit_response(self._works(), request)
 
     def _principal(self, request: Request) -> str:
         """Who asks. Raises Unauthenticated; Denied for a page in a browser; Invalid for a wrong Host."""

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from modgate.gomod.types import ModulePath, ModuleVersion
-    from modgate.model import Blob, BlobStore, Ledger
+    from modgate.model import Blob, BlobStore
+    from modgate.model.ledger import Sights
     from modgate.source.upload import Upload
 
 __all__ = ["Published", "Publisher"]
@@ -85,7 +86,7 @@ class Publisher:
     def __init__(
         self,
         store: BlobStore,
-        ledger: Ledger,
+        ledger: Sights,
         *,
         clock: Callable[[], float],
         patterns: str,

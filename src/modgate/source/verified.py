@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
     from modgate.gomod.types import ModuleVersion
-    from modgate.model import Blob, ChecksumDatabase, Context, Ledger, ModuleSource, RunOverBody
+    from modgate.model import Blob, ChecksumDatabase, Context, ModuleSource, RunOverBody
+    from modgate.model.ledger import Sights
 
 __all__ = ["VerifiedSource", "stored_sums"]
 
@@ -51,7 +52,7 @@ class VerifiedSource:
         self,
         inner: ModuleSource,
         database: ChecksumDatabase,
-        ledger: Ledger,
+        ledger: Sights,
         *,
         clock: Callable[[], float],
         count: Callable[[str], None] = lambda _result: None,

@@ -1,4 +1,4 @@
-"""Who asks, as the configuration says, and the task that writes down what was counted.
+"""Who asks, as the configuration says, and the task that writes down what was counted and noted.
 
 The task waits for the ledger; nothing that answers waits for the task. When the gate ends, what was counted
 is written a last time, for at most some seconds.
@@ -19,14 +19,15 @@ from modgate.server.naming import Naming
 from modgate.wiring.owners import owners_of, pseudonym_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from prometheus_client.metrics_core import Metric
 
     from modgate.config import Config
+    from modgate.firewall.scribe import Scribe
     from modgate.firewall.tally import Tally
-    from modgate.model.consumers import ConsumerBook
     from modgate.telemetry import Metrics
+    from modgate.wiring.books import Books
 
 __all__ = ["build_naming", "counting"]
 
@@ -51,8 +52,9 @@ def build_naming(config: Config, pseudonym: Callable[[str], str] | None = None) 
 class _Counted(Collector):
     """What the tally holds and lost, asked when the numbers are."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: Tally, scribe: Scribe) -> None:
         self._tally = tally
+        self._scribe = scribe
 
     def collect(self) -> Iterator[Metric]:
         tally = self._tally
@@ -65,15 +67,28 @@ class _Counted(Collector):
         yield CounterMetricFamily(
             "modgate_fetches_dropped", "Fetches that were not written, for want of room.", value=tally.dropped
         )
+        yield GaugeMetricFamily(
+            "modgate_audit_waiting", "Events not in the audit yet.", value=self._scribe.waiting
+        )
+        yield CounterMetricFamily(
+            "modgate_audit_dropped",
+            "Events that were not written, for want of room.",
+            value=self._scribe.dropped,
+        )
 
 
 @asynccontextmanager
 async def counting(
-    tally: Tally, book: ConsumerBook, *, pause: Callable[[], float], metrics: Metrics
+    tally: Tally, scribe: Scribe, books: Books, *, pause: Callable[[], float], metrics: Metrics
 ) -> AsyncIterator[None]:
-    """Write what is counted every `pause()` seconds until the context ends, and then once more."""
-    metrics.registry.register(_Counted(tally))
-    task = asyncio.create_task(_write(tally, book, pause))
+    """Write what is counted and noted every `pause()` seconds until the context ends, and then once more."""
+    metrics.registry.register(_Counted(tally, scribe))
+
+    async def flush() -> None:
+        await tally.flush(books.consumers)
+        await scribe.flush(books.audit)
+
+    task = asyncio.create_task(_repeat(flush, pause))
     try:
         yield
     finally:
@@ -81,15 +96,15 @@ async def counting(
         await asyncio.gather(task, return_exceptions=True)
         try:
             async with asyncio.timeout(_LAST):
-                await tally.flush(book)
+                await flush()
         except TimeoutError:
-            _log.warning("the last counts of fetches are not written", counts=tally.waiting)
+            _log.warning("the last counts are not written", counts=tally.waiting, events=scribe.waiting)
 
 
-async def _write(tally: Tally, book: ConsumerBook, pause: Callable[[], float]) -> None:
+async def _repeat(flush: Callable[[], Awaitable[None]], pause: Callable[[], float]) -> None:
     while True:
         await asyncio.sleep(pause())
         try:
-            await tally.flush(book)
+            await flush()
         except Exception as error:  # noqa: BLE001  a defect must not end the counting
             _log.error("internal error", exc_info=error)

@@ -14,12 +14,15 @@ import secrets
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from modgate.checksumdb.mirrors import Mirrors
 from modgate.checksumdb.off import NoDatabase
 from modgate.config import route_table
+from modgate.firewall.scribe import Scribe
 from modgate.firewall.tally import Tally
+from modgate.firewall.witness import alert_event
 from modgate.ledger.memory import MemoryLedger
 from modgate.ledger.sql import SqlLedger
 from modgate.source.fair import FairMirror
@@ -67,6 +70,7 @@ class Standing:
         instance: The id by which this gate knows itself in a chain.
         books: Who used what, what was decided, what happened, what is to be told.
         tally: Counts what is given to whom until its book has it.
+        scribe: Holds events until the audit has them.
     """
 
     store: BlobStore
@@ -76,6 +80,7 @@ class Standing:
     instance: str
     books: Books
     tally: Tally
+    scribe: Scribe
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +218,14 @@ class Gate:
         closing.push_async_callback(upstreams.close)
         upstreams.check()
         return Ground(
-            config, route_table(config), standing.store, standing.ledger, standing.metrics, upstreams, held
+            config,
+            route_table(config),
+            standing.store,
+            standing.ledger,
+            standing.metrics,
+            upstreams,
+            held,
+            standing.scribe.note,
         )
 
     async def _build(self, ground: Ground, closing: AsyncExitStack) -> Inner:
@@ -254,13 +266,19 @@ async def open_gate(config: Config, *, address: str = "") -> AsyncIterator[Gate]
         observer = Observer(metrics, ledger, clock=time.time)
         stack.push_async_callback(observer.close)
         books = build_books(await _books_ledger(ledger, stack))
-        tally = Tally(clock=time.time)
-        standing = Standing(store, ledger, metrics, observer, secrets.token_hex(8), books, tally)
+        tally, scribe = Tally(clock=time.time), Scribe()
+        stack.push_async_callback(scribe.flush, books.audit)
+        observer.tell_alerts(partial(_note_alert, scribe))
+        standing = Standing(store, ledger, metrics, observer, secrets.token_hex(8), books, tally, scribe)
         gate = Gate(standing, route_table(config))
         bound(store, config.cache.limit, ledger, lambda: gate.table)
         await gate.start(config)
         stack.push_async_callback(gate.close)
         yield gate
+
+
+def _note_alert(scribe: Scribe, kind: str, subject: str, text: str) -> None:
+    scribe.note(alert_event(kind, subject, text, time.time()))
 
 
 async def _open_store(config: Config, address: str) -> BlobStore:

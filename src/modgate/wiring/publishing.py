@@ -50,7 +50,7 @@ def build_publisher(
 
     return Publisher(
         ground.store,
-        ground.ledger,
+        ground.witness(kind="published"),
         clock=time.time,
         patterns=publish_patterns(config),
         served=lambda path: ground.table.find(path).source == PUBLISHED,

@@ -20,11 +20,13 @@ from modgate.server.listener import Listen, Listener, Tls, new_event_loop
 from modgate.server.memo import Memo
 from modgate.server.running import Running
 from modgate.server.switch import Switch
+from modgate.server.vulndb import VulnDB
 from modgate.server.wire import Limits
 from modgate.telemetry import configure_logging
 from modgate.telemetry.traces import traces
 from modgate.wiring.admin import build_admin, serve_socket
 from modgate.wiring.consumers import build_naming, counting
+from modgate.wiring.advisories import follow_advisories
 from modgate.wiring.gate import open_gate
 from modgate.wiring.index import follow_index
 from modgate.wiring.publishing import build_publishing
@@ -60,8 +62,10 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
     config = loaded.config
     async with open_gate(config, address=str(config.listen)) as gate, AsyncExitStack() as stack:
         memo, running = _memo(gate), Running()
+        advisories = await stack.enter_async_context(follow_advisories(gate))
+        vulndb = VulnDB(advisories.mirror)
         stack.push_async_callback(running.close)
-        switch = Switch(_app(gate, gate.inner, memo, lambda: works(), running))  # noqa: PLW0108  it is made below
+        switch = Switch(_app(gate, gate.inner, memo, lambda: works(), running, vulndb))  # noqa: PLW0108  it is made below
         recent = recent_answers(gate)
 
         async def status() -> dict[str, Any]:
@@ -74,10 +78,11 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
                 recent=recent,
                 config=reloader.facts(),
                 index=following.facts(),
+                advisories=advisories.facts(),
             )
 
         def works() -> Works:
-            return build_works(gate, status=status, serving=True)
+            return build_works(gate, status=status, serving=True, advisories=advisories)
 
         listener = Listener(switch, _listen(config), on_hangup=lambda: hangup())  # noqa: PLW0108  likewise
         reloader = Reloader(
@@ -86,7 +91,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
             listener,
             loaded=loaded,
             load=load,
-            app=lambda inner: _app(gate, inner, memo, works, running),
+            app=lambda inner: _app(gate, inner, memo, works, running, vulndb),
             listen=_listen,
             loaded_now=_log_as,
         )
@@ -112,7 +117,8 @@ def _counting(gate: Gate) -> AbstractAsyncContextManager[None]:
     standing = gate.standing
     return counting(
         standing.tally,
-        standing.books.consumers,
+        standing.scribe,
+        standing.books,
         pause=lambda: gate.ground.config.consumers.flush,
         metrics=standing.metrics,
     )
@@ -150,7 +156,7 @@ def _memo(gate: Gate) -> Memo:
     return memo
 
 
-def _app(gate: Gate, inner: Inner, memo: Memo, works: Callable[[], Works], running: Running) -> App:
+def _app(gate: Gate, inner: Inner, memo: Memo, works: Callable[[], Works], running: Running, vulndb: VulnDB) -> App:
     """What answers requests under one configuration."""
     ground, config = inner.ground, inner.ground.config
     mirrors = gate.mirrors
@@ -170,6 +176,7 @@ def _app(gate: Gate, inner: Inner, memo: Memo, works: Callable[[], Works], runni
         ),
         metrics=ground.metrics,
         publishing=build_publishing(ground, inner.publisher),
+        vulndb=vulndb,
         admin=build_admin(config, works, running),
         is_open=ground.table.is_open,
         tally=gate.standing.tally,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from shutil import which
 from typing import TYPE_CHECKING
 
+from modgate.firewall.witness import Witness
 from modgate.model import Context
 from modgate.model.routes import BLOCK, DIRECT, PUBLISHED
 from modgate.source.bodies import drain
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from modgate.gomod.protocol import Request
     from modgate.gomod.types import ModuleVersion
     from modgate.model import BlobStore, ChecksumDatabase, Ledger, ModuleSource, Sums
+    from modgate.model.audit import Event
     from modgate.model.credentials import Credentials
     from modgate.model.routes import RouteRule, RouteTable
     from modgate.source.observed import Observer
@@ -45,7 +47,7 @@ _BROKEN_MEMORY = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What the stack stands on."""
+    """What the stack stands on; `note` takes events for the audit."""
 
     config: Config
     table: RouteTable
@@ -54,6 +56,11 @@ class Ground:
     metrics: Metrics
     upstreams: Upstreams
     held: Credentials
+    note: Callable[[Event], None] = lambda _event: None
+
+    def witness(self, *, kind: str = "verified") -> Witness:
+        """The ledger's records of first sights, each of which the audit is told of as `kind`."""
+        return Witness(self.ledger, self.note, lambda path: self.table.find(path).source, kind=kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +151,7 @@ def _cached(
     verified = VerifiedSource(
         inner,
         database,
-        ground.ledger,
+        ground.witness(),
         clock=time.time,
         count=ground.metrics.verification,
         logged=logged,

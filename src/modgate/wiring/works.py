@@ -13,6 +13,7 @@ from modgate.storage.inspect import DiskInspector
 from modgate.sumdb.spec import parse_gosumdb
 from modgate.wiring.aside import log_aside
 from modgate.wiring.gate import open_gate
+from modgate.wiring.records import build_records
 from modgate.wiring.room import may_not_return
 from modgate.wiring.stack import build_way
 
@@ -80,6 +81,7 @@ def build_works(gate: Gate, *, status: Callable[[], Awaitable[dict[str, Any]]], 
         serving=serving,
         bundle=bundle,
         inspector=_inspector(gate),
+        records=build_records(gate),
         firewall=gate.wall.guard,
     )
 
