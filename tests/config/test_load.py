@@ -91,7 +91,8 @@ def test_every_key_can_be_set_in_the_environment(tmp_path: Path) -> None:
         "routes": "[]", "credentials": "[]", "vcs.repositories": "{}", "vcs.enabled": "off",
         "publish.enabled": "off", "checksum_log.public": "off", "upstreams": "[]", "admin.socket": "off",
         "reload.watch": "off", "index.enabled": "off", "index.url": "https://index.example/index",
-        "advisories.serve": "off", "ledger.url": "postgresql://gate@db/gate", "consumers.pseudonyms": "off", "notify.doubtful": "off",
+        "advisories.serve": "off", "ledger.url": "postgresql://gate@db/gate", "consumers.pseudonyms": "off",
+        "notify.doubtful": "off",
         "consumers.header": "x-team", "webhooks": "[]", "scan.command": "", "scan.network": "off",
         "scan.url": "https://scan.example/",
     }  # fmt: skip

@@ -19,6 +19,7 @@ from modgate.errors import Unavailable
 from modgate.ledger.memory import MemoryLedger
 from modgate.ledger.sql import SqlLedger
 from modgate.notify.dispatch import Clocks, Settings, Worker
+from modgate.notify.target import Reply
 from modgate.wiring.books import build_books
 from tests.notify.parts import SECRET, dispatching, message, settled, target, until, verified
 from tests.support.outbox import MemoryOutbox
@@ -26,6 +27,8 @@ from tests.support.receiver import OK, Answer, Received, Receiver, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from modgate.notify.target import Post
 
 ROOT = Path(__file__).parents[2]
 
