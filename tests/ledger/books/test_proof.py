@@ -195,10 +195,23 @@ async def test_whoever_changed_every_row_is_told_a_hundred_lines(books: Books, m
     assert told[-1] == "and more: nothing was looked at beyond"
 
 
-async def test_missing_rows_are_not_pruned_away(books: Books, known: AuditHead, meddle: Meddle) -> None:
+async def test_what_was_wrong_with_pruned_rows_is_not_pruned_away(
+    books: Books, known: AuditHead, meddle: Meddle
+) -> None:
     meddle("DELETE FROM audit WHERE number = 3")
-    assert await books.audit.prune(before=1e12, keep=0) == 0
-    assert await books.audit.verify() == ["row 3 is missing"]
+    meddle("UPDATE audit SET version = 'v0.0.0' WHERE number = 5")
+    told = await books.audit.verify()
+    assert await books.audit.prune(before=1e12, keep=2) == 7
+    assert await books.audit.verify(known) == [
+        f"as row 11 tells, this was wrong with what was pruned: {'; '.join(told)}"
+    ]
+
+
+async def test_pruning_in_many_pieces_leaves_a_chain_that_holds(books: Books) -> None:
+    known = await books.audit.append([event(i) for i in range(12_000)])
+    assert await books.audit.prune(before=1e12, keep=100) == 11_900
+    assert await books.audit.verify(known) == []
+    assert len(await rows_of(books.audit)) == 103
 
 
 async def test_a_chain_holds_while_others_write_and_prune(books: Books) -> None:

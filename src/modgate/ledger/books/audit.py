@@ -7,19 +7,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, or_, select
+from sqlalchemy import bindparam, or_, select
 
 from modgate.ledger import tables
-from modgate.ledger.books.base import plain, seconds
-from modgate.ledger.books.chain import HEAD, LAST, append_events, head_of
+from modgate.ledger.books.base import plain, readable, seconds
+from modgate.ledger.books.chain import HEAD, LAST, append_events
 from modgate.ledger.books.names import name_of
 from modgate.ledger.books.proof import verify
+from modgate.ledger.books.pruning import prune_end, prune_some
 from modgate.model.audit import GENESIS, AuditHead, AuditRow, Event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Row
 
     from modgate.ledger.books.base import Database
     from modgate.model.audit import AuditFilter
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["SqlAuditBook"]
 
 _PAGE = 500
-_PRUNE = 20_000
-"""How many rows go in one transaction; each such piece leaves a row that tells of it."""
-
 _ROW = tables.audit.c
 _ROWS = (
     select(
@@ -51,11 +49,6 @@ _ROWS = (
     .order_by(_ROW.number)
     .limit(_PAGE)
 )
-_FIRST = select(func.min(_ROW.number))
-_FIRST_YOUNG = select(_ROW.number).where(_ROW.at >= bindparam("before")).order_by(_ROW.number).limit(1)
-_HASH = select(_ROW.hash).where(_ROW.number == bindparam("of_number"))
-_COUNT = select(func.count()).select_from(tables.audit).where(_ROW.number <= bindparam("last"))
-_DROP = delete(tables.audit).where(_ROW.number <= bindparam("last"))
 
 
 class SqlAuditBook:
@@ -94,36 +87,11 @@ class SqlAuditBook:
     async def prune(self, *, before: float, keep: int) -> int:
         """Drop the oldest rows, older than `before` and never the newest `keep`; how many went."""
         old, kept = seconds(before), max(0, keep)
-        end: int | None = None
+        end = await self._ledger.transact(partial(prune_end, before=old, keep=kept))
         gone = 0
-        while True:
-            step = partial(_prune, before=old, keep=kept, end=end, now=self._clock())
-            count, end = await self._ledger.transact(step)
+        while count := await self._ledger.transact(partial(prune_some, end=end, now=self._clock())):
             gone += count
-            if count < _PRUNE:
-                return gone
-
-
-def _prune(
-    connection: Connection, *, before: float, keep: int, end: int | None, now: float
-) -> tuple[int, int]:
-    """Drop some rows: how many, and the number up to which rows may go. `end` is that number of the first
-    time: what the pieces themselves write is not counted among the newest.
-    """
-    if end is None:
-        end = head_of(connection).number - keep
-        young = connection.execute(_FIRST_YOUNG, {"before": before}).scalar()
-        end = end if young is None else min(end, young - 1)
-    first = connection.execute(_FIRST).scalar()
-    if first is None or first > end:
-        return 0, end
-    last = min(end, first + _PRUNE - 1)
-    found = connection.execute(_HASH, {"of_number": last}).scalar()
-    if found is None or connection.execute(_COUNT, {"last": last}).scalar_one() != last - first + 1:
-        return 0, end  # rows are missing here, and pruning would cover that up
-    facts = {"number": last, "hash": bytes(found).hex()}
-    append_events(connection, [Event(now, "pruned", facts=facts)])
-    return connection.execute(_DROP, {"last": last}).rowcount, end
+        return gone
 
 
 def _wanted(wanted: AuditFilter) -> Any:
@@ -144,5 +112,6 @@ def _wanted(wanted: AuditFilter) -> Any:
 
 def _audit_row(row: Row[*tuple[Any, ...]]) -> AuditRow:
     number, at, kind, path, version, ref, decision, facts, previous, digest, name = row
-    event = Event(at, kind, path, version, ref, decision, msgspec.json.decode(facts))
+    with readable(f"row {number} of the audit"):
+        event = Event(at, kind, path, version, ref, decision, msgspec.json.decode(facts))
     return AuditRow(number, event, bytes(previous), bytes(digest), name)

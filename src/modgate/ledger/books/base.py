@@ -9,16 +9,19 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
+from modgate.errors import Unavailable
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from sqlalchemy import Connection, Row
 
-__all__ = ["AT_ONCE", "Database", "pieces", "plain", "seconds", "to_json"]
+__all__ = ["AT_ONCE", "Database", "pieces", "plain", "readable", "seconds", "to_json"]
 
 AT_ONCE = 400
 """How many values go into one IN: older SQLite takes 999 parameters."""
@@ -59,6 +62,17 @@ def to_json(value: object) -> str:
         text = msgspec.json.encode(_tidy(value), order="sorted")
     again = msgspec.json.encode(msgspec.json.decode(text), order="sorted")
     return again.decode("utf-8")
+
+
+@contextmanager
+def readable(what: str) -> Generator[None]:
+    """Around the reading of what a row holds, which somebody may have changed behind the books' back."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError) as error:
+        raise Unavailable(
+            f"{what} was changed by something else than modgate, and cannot be read", where="the ledger"
+        ) from error
 
 
 def pieces(items: Sequence[T], size: int = AT_ONCE) -> Iterator[Sequence[T]]:

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import bindparam, case, delete, func, insert, select, update
 
 from modgate.ledger import tables
-from modgate.ledger.books.base import pieces, plain, seconds, to_json
+from modgate.ledger.books.base import pieces, plain, readable, seconds, to_json
 from modgate.ledger.books.chain import append_events
 from modgate.ledger.books.letters import put_messages
 from modgate.ledger.books.names import make_refs, met_at, name_of
@@ -173,8 +173,9 @@ def decisions_about(ref: str) -> Any:
 def standing_of(row: Row[*tuple[Any, ...]]) -> Standing:
     """A row of the queries here."""
     body, consumer, first, last, count = row
-    decision = msgspec.json.decode(body)
-    return Standing(msgspec.convert({**decision, "consumer": consumer}, Decision), first, last, count)
+    with readable("a decision"):
+        said = {**msgspec.json.decode(body), "consumer": consumer}
+        return Standing(msgspec.convert(said, Decision), first, last, count)
 
 
 def _record(connection: Connection, items: Sequence[Recorded]) -> list[bool]:

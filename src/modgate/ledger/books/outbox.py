@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import bindparam, delete, func, select, update
 
 from modgate.ledger import tables
-from modgate.ledger.books.base import plain, seconds
+from modgate.ledger.books.base import plain, readable, seconds
 from modgate.ledger.books.letters import put_messages
 from modgate.ledger.books.names import name_of
 from modgate.ledger.books.sweep import sweep
@@ -172,7 +172,8 @@ def every_delivery(ref: str) -> Any:
 def delivery_of(row: Row[*tuple[Any, ...]]) -> Delivery:
     """A row of the queries here."""
     number, target, key, event, at, consumer, body, attempts, next_at, error, state = row
-    message = Message(target, key, event, at, consumer, msgspec.json.decode(body))
+    with readable(f"message {number}"):
+        message = Message(target, key, event, at, consumer, msgspec.json.decode(body))
     return Delivery(number, message, attempts, next_at, error, state)
 
 

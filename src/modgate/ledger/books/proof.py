@@ -27,24 +27,24 @@ from modgate.model.audit import GENESIS, AuditHead, Event, row_hash
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Row
+    from sqlalchemy import Connection, Row
 
     from modgate.ledger.books.base import Database
 
-__all__ = ["verify"]
+__all__ = ["PAGE", "PAGES", "Walk", "pruned_to", "verify"]
 
-_PAGE = 500
+PAGE = 500
 _MOST = 100
 """How many lines are told: whoever changed every row is not told of each."""
 
 _BEFORE_ALL = -(1 << 63)
 _ROW = tables.audit.c
 _TEXTS = (_ROW.kind, _ROW.path, _ROW.version, _ROW.ref, _ROW.decision, _ROW.facts)
-_PAGES = (
+PAGES = (
     select(_ROW.number, _ROW.at, *map(TextBytes, _TEXTS), TextBytes(_ROW.previous), TextBytes(_ROW.hash))
     .where(_ROW.number > bindparam("after"), _ROW.number <= bindparam("last"))
     .order_by(_ROW.number)
-    .limit(_PAGE)
+    .limit(PAGE)
 )
 _BEYOND = (
     select(_ROW.number)
@@ -55,11 +55,11 @@ _BEYOND = (
 _PRUNED = select(TextBytes(_ROW.facts)).where(_ROW.kind == "pruned").order_by(_ROW.number.desc()).limit(1)
 
 
-class _Walk:
-    """Looks at rows in their order and writes down what is wrong."""
+class Walk:
+    """Looks at rows in their order, after the place where it starts, and writes down what is wrong."""
 
-    def __init__(self, known: AuditHead | None) -> None:
-        self.last = AuditHead(0, GENESIS)
+    def __init__(self, start: AuditHead, known: AuditHead | None = None) -> None:
+        self.last = start
         self.known = known
         self.met_known = known is None or known.number <= 0
         self.faults: list[str] = []
@@ -76,8 +76,12 @@ class _Walk:
                     self.faults.append(_missing(self.last.number + 1, number - 1))
             elif previous != self.last.hash:
                 self.faults.append(_unlike(number))
-            if not _holds(row, previous, digest):
+            event = _said(row)
+            if event is None or row_hash(previous, number, event) != digest:
                 self.faults.append(f"row {number} was changed: its hash is not that of what it says")
+            elif event.kind == "pruned" and "faults" in event.facts:
+                told = event.facts["faults"]
+                self.faults.append(f"as row {number} tells, this was wrong with what was pruned: {told}")
             self.last = AuditHead(number, digest)
             if self.known is not None and number == self.known.number:
                 self.met_known = True
@@ -87,7 +91,7 @@ class _Walk:
 
 async def verify(ledger: Database, known: AuditHead | None) -> list[str]:
     """What is wrong with the chain, one line each, at most a hundred; none where it holds."""
-    walk = _Walk(known)
+    walk = Walk(AuditHead(0, GENESIS), known)
     noted = await ledger.query(HEAD, {})
     found = noted or await ledger.query(LAST, {})
     head = AuditHead(found[0][0], bytes(found[0][1])) if found else AuditHead(0, GENESIS)
@@ -96,12 +100,12 @@ async def verify(ledger: Database, known: AuditHead | None) -> list[str]:
     notes = await _pruned(ledger)
     after = _BEFORE_ALL
     while True:
-        rows = await ledger.query(_PAGES, {"after": after, "last": head.number})
+        rows = await ledger.query(PAGES, {"after": after, "last": head.number})
         if rows and rows[0][0] != walk.last.number + 1:
             notes += await _pruned(ledger)
         # Hashing a page takes milliseconds, which whoever is being served need not wait for.
         await asyncio.to_thread(walk.page, rows, notes)
-        if len(rows) < _PAGE or len(walk.faults) > _MOST:
+        if len(rows) < PAGE or len(walk.faults) > _MOST:
             break
         after = rows[-1][0]
     if len(walk.faults) > _MOST:
@@ -109,7 +113,7 @@ async def verify(ledger: Database, known: AuditHead | None) -> list[str]:
     return walk.faults + await _end(ledger, walk, head)
 
 
-async def _end(ledger: Database, walk: _Walk, head: AuditHead) -> list[str]:
+async def _end(ledger: Database, walk: Walk, head: AuditHead) -> list[str]:
     """Steps 3 and 4 for the end of the chain."""
     notes = await _pruned(ledger)
     faults: list[str] = []
@@ -134,7 +138,15 @@ async def _end(ledger: Database, walk: _Walk, head: AuditHead) -> list[str]:
 
 async def _pruned(ledger: Database) -> list[AuditHead]:
     """Up to which row the newest pruning went."""
-    rows = await ledger.query(_PRUNED, {})
+    return _note(await ledger.query(_PRUNED, {}))
+
+
+def pruned_to(connection: Connection) -> AuditHead:
+    """What the first row that is there follows."""
+    return (_note(connection.execute(_PRUNED).all()) or [AuditHead(0, GENESIS)])[0]
+
+
+def _note(rows: Sequence[Row[*tuple[Any, ...]]]) -> list[AuditHead]:
     try:
         facts = msgspec.json.decode(bytes(rows[0][0]))
         return [AuditHead(int(facts["number"]), bytes.fromhex(facts["hash"]))]
@@ -142,15 +154,17 @@ async def _pruned(ledger: Database) -> list[AuditHead]:
         return []
 
 
-def _holds(row: Row[*tuple[Any, ...]], previous: bytes, digest: bytes) -> bool:
-    number, at, *texts = row[:-2]
+def _said(row: Row[*tuple[Any, ...]]) -> Event | None:
+    """What a row says; None where it says nothing that the books could have written."""
+    at, *texts = row[1:-2]
     try:
         kind, path, version, ref, decision, facts = (bytes(text).decode("utf-8") for text in texts)
         said = msgspec.json.decode(facts)
-        event = Event(at, kind, path, version, ref, decision, said)
-        return to_json(said) == facts and row_hash(previous, number, event) == digest
+        if to_json(said) != facts or not isinstance(at, float) or not isinstance(said, dict):
+            return None
+        return Event(at, kind, path, version, ref, decision, said)
     except (ValueError, TypeError):
-        return False
+        return None
 
 
 def _missing(first: int, last: int) -> str:

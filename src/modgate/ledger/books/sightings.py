@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select
 
 from modgate.gomod.types import Version
 from modgate.ledger import tables
-from modgate.ledger.books.base import plain, seconds, to_json
+from modgate.ledger.books.base import plain, readable, seconds, to_json
 from modgate.ledger.books.chain import append_events
 from modgate.ledger.dialect import PerDialect
 from modgate.model.audit import Event
@@ -123,7 +123,8 @@ class SqlSightingBook:
         """The SPDX ids found in its zip; None where nobody looked."""
         values = {"of_path": plain(version.path), "of_version": plain(version.version)}
         rows = await self._ledger.query(_LICENCES, values)
-        return tuple(msgspec.json.decode(rows[0][0])) if rows else None
+        with readable(f"the licence of {version}"):
+            return tuple(msgspec.json.decode(rows[0][0])) if rows else None
 
     async def add_licences(self, version: ModuleVersion, found: tuple[str, ...]) -> None:
         """Record what was found."""

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import bindparam, select, update
 
 from modgate.ledger import tables
-from modgate.ledger.books.base import plain, seconds, to_json
+from modgate.ledger.books.base import plain, readable, seconds, to_json
 from modgate.ledger.books.chain import append_events
 from modgate.ledger.dialect import PerDialect
 from modgate.model.audit import Event
@@ -108,9 +108,10 @@ def body_of(waiver: Waiver) -> str:
 def waiver_of(row: Row[*tuple[Any, ...]]) -> Waiver:
     """A row of the queries here."""
     identifier, body, expires, created, revoked = row
-    rest = msgspec.json.decode(body)
-    rest["consumers"] = tuple(rest["consumers"])
-    return Waiver(id=identifier, expires=expires, created=created, revoked=revoked, **rest)
+    with readable(f"the waiver {identifier}"):
+        rest = msgspec.json.decode(body)
+        rest["consumers"] = tuple(rest["consumers"])
+        return Waiver(id=identifier, expires=expires, created=created, revoked=revoked, **rest)
 
 
 def _event(waiver: Waiver, what: str, at: float) -> Event:
