@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
     from modgate.firewall.engine import Firewall
-    from modgate.gomod.types import ModuleVersion
-    from modgate.model.consumers import Use
     from modgate.model.operations import Event
     from modgate.operations.works import Works
     from modgate.policy.rules import Policy
@@ -70,7 +68,7 @@ async def explain(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Eve
     given = params_as(ExplainParams, params)
     path, _, version = given.version.partition("@")
     checked = module.check(path, version)
-    ctx = Context(consumer=given.consumer, groups=frozenset(given.groups), background=True)
+    ctx = _as_consumer(works, given)
     found = await _wall(works).explain(ctx, checked)
     for number, facts in enumerate(told_rules(found.policy, found.facts, found.outcomes), start=1):
         yield Item(kind="rule", subject=facts["id"] or str(number), facts=facts)
@@ -103,7 +101,9 @@ async def diff(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Event,
             users = await records.consumers.users(each.path, [each.version])
             for use in users:
                 uses += 1
-                change = await _change(wall, old, new, each, use, owners.groups(use.consumer), works.clock())
+                ctx = Context(consumer=use.consumer, groups=owners.groups(use.consumer), background=True)
+                facts = await wall.facts(ctx, each, old.needs | new.needs)
+                change = compare(old, new, facts, waivers=wall.waivers, now=works.clock())
                 if change is not None:
                     changes += 1
                     yield Item(kind="change", subject=f"{use.path}@{use.version}", facts=change)
@@ -111,20 +111,6 @@ async def diff(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Event,
                 yield Progress(done=versions, now=str(each))
     facts = {"versions": versions, "uses": uses, "changes": changes, "old": old.revision, "new": new.revision}
     yield Summary(ok=True, facts=facts)
-
-
-async def _change(
-    wall: Firewall,
-    old: Policy,
-    new: Policy,
-    version: ModuleVersion,
-    use: Use,
-    groups: frozenset[str],
-    now: float,
-) -> dict[str, Any] | None:
-    ctx = Context(consumer=use.consumer, groups=groups, background=True)
-    facts = await wall.facts(ctx, version, old.needs | new.needs)
-    return compare(old, new, facts, waivers=wall.waivers, now=now)
 
 
 async def show(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
@@ -157,6 +143,15 @@ async def show(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Event,
             "error": status.get("error", ""),
         },
     )
+
+
+def _as_consumer(works: Works, given: ExplainParams) -> Context:
+    """A request of the consumer, who is known by the name that is kept and belongs to its teams."""
+    consumer, groups = given.consumer, frozenset(given.groups)
+    if works.records is not None and consumer:
+        consumer = works.records.name_of(consumer)
+        groups |= works.records.owners().groups(consumer)
+    return Context(consumer=consumer, groups=groups, background=True)
 
 
 def _wall(works: Works) -> Firewall:

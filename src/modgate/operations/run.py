@@ -67,6 +67,10 @@ OPERATIONS = {
     "store-unpin": Operation("modgate.operations.pins:unpin", changes=True),
     "import": Operation("modgate.operations.imports:import_", local=True, changes=True),
     "export": Operation("modgate.operations.exports:export", local=True),
+    "advisories-sync": Operation("modgate.operations.advisories:sync"),
+    "policy-explain": Operation("modgate.operations.policy:explain"),
+    "policy-diff": Operation("modgate.operations.policy:diff"),
+    "policy-show": Operation("modgate.operations.policy:show"),
     "impact": Operation("modgate.operations.impact:impact"),
     "consumers-list": Operation("modgate.operations.consumers:list_"),
     "consumers-export": Operation("modgate.operations.consumers:export"),
@@ -77,6 +81,10 @@ OPERATIONS = {
     "waivers-list": Operation("modgate.operations.waivers:list_"),
     "waivers-grant": Operation("modgate.operations.waivers:grant", changes=True),
     "waivers-revoke": Operation("modgate.operations.waivers:revoke", changes=True),
+    "webhooks-list": Operation("modgate.operations.webhooks:list_"),
+    "webhooks-show": Operation("modgate.operations.webhooks:show"),
+    "webhooks-replay": Operation("modgate.operations.webhooks:replay", changes=True),
+    "webhooks-test": Operation("modgate.operations.webhooks:test"),
 }
 """Operations by the name that the admin interface knows."""
 

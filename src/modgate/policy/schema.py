@@ -1,9 +1,9 @@
 """The published form of a policy: a JSON schema (draft 2020-12), for editors and for other programs.
 
-It describes the documents that `policy.document` reads, as far as a schema can: what refers to something
-else in the document (a waiver's rule, two equal ids), what must be read (a range, a date that does not exist),
-and what depends on a rule's effect is found by `modgate policy check`. In TOML a date is a value of its own;
-in JSON, and so here, it is a text.
+It describes the documents that `policy.document` reads, as far as a schema can: what refers to something else
+in the document (a waiver's rule, two equal ids), what must be read (a range, a date that does not exist), and
+what depends on a rule's effect is found by `modgate policy check`. In TOML a date is a value of its own; in
+JSON, and so here, it is a text.
 """
 
 from __future__ import annotations

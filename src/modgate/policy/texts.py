@@ -52,7 +52,7 @@ def _helps(decision: Decision, instead: str) -> str:
         return "No version of it may be used: choose another module."
     if decision.effect is Effect.QUARANTINE:
         return "Try again in a few minutes, or use a version that was scanned before."
-    if decision.advisories and decision.fixed:
+    if decision.fixed:
         return f"go get {path}@{_plain(decision.fixed)}"
     if decision.advisories and instead:
         return f"go get {instead} has a fix, under another import path; this one has none."
