@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import gzip
 import json
 import subprocess
 import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +16,7 @@ import pytest
 from tests.policy.osv_entries import entry, ranges
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 M = "example.com/m"
@@ -164,3 +169,49 @@ def test_a_broken_entry_is_told_beside_the_answer_and_a_broken_file_ends_it(db: 
     assert _run("affects", f"{M}@v1.0.0", "--db", str(db)).returncode == 2
     assert _run("affects", f"{M}@v1.0.0", "--db", f"{db}.missing").returncode == 2
     assert _run("affects", f"{M}@v1.0.0", "--db", str(db), "--severity", "huge").returncode == 2
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """A database of the layout that govulncheck asks, on loopback."""
+    folder = tmp_path / "vulndb"
+    (folder / "ID").mkdir(parents=True)
+    (folder / "index").mkdir()
+    modules: dict[str, list[dict[str, str]]] = {}
+    for data in ENTRIES:
+        read = json.loads(data)
+        (folder / "ID" / f"{read['id']}.json.gz").write_bytes(gzip.compress(data))
+        for affected in read["affected"]:
+            modules.setdefault(affected["package"]["name"], []).append({"id": read["id"]})
+    index = [{"path": path, "vulns": vulns} for path, vulns in modules.items()]
+    (folder / "index" / "modules.json.gz").write_bytes(gzip.compress(json.dumps(index).encode()))
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name that it has there
+        pass
+
+
+def test_an_address_answers_as_its_files_do(db: Path, address: str) -> None:
+    asked = (
+        "affects",
+        f"{M}@v1.0.0",
+        "golang.org/toolchain@v0.0.1-go1.22.3.linux-amd64",
+        "example.com/other@v1.0.0",
+    )
+    assert _json(*asked, "--db", address, status=1) == _json(*asked, "--db", str(db), status=1)
+    assert _run("stats", "--db", address).returncode == 2
+    assert _run("affects", f"{M}@v1.0.0", "--db", f"{address}/missing").returncode == 2
+
+
+def test_without_a_database_the_next_step_is_told() -> None:
+    done = _run("affects", f"{M}@v1.0.0")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--db" in done.stderr

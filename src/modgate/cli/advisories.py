@@ -107,7 +107,7 @@ def affects(
     except Invalid as error:
         tell(error)
         raise typer.Exit(USAGE) from None
-    opened, wanted = _opened(db, severity, say)
+    opened, wanted = _opened(db, severity, say, modules=[path for path, _ in asked])
     answers = [
         (
             path,
@@ -124,13 +124,15 @@ def affects(
         raise typer.Exit(FAILED)
 
 
-def _opened(db: str | None, severity: str | None, say: Catalogue) -> tuple[Opened, Wanted]:
+def _opened(
+    db: str | None, severity: str | None, say: Catalogue, *, modules: Sequence[str] = ()
+) -> tuple[Opened, Wanted]:
     from modgate.cli.advisories_ask import open_database, wanted_levels  # noqa: PLC0415  not for --help
     from modgate.errors import ModgateError  # noqa: PLC0415  likewise
 
     try:
         wanted = wanted_levels(severity)
-        opened = open_database(db)
+        opened = open_database(db, modules)
     except ModgateError as error:
         tell(error)
         raise typer.Exit(USAGE) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from modgate.errors import Invalid
 from modgate.feeds.advisories.entries import gather
 from modgate.feeds.advisories.files import read_path
 from modgate.gomod import module, semver
+from modgate.gomod.proxylist import redacted
 from modgate.gomod.texts import shown
 from modgate.gomod.toolchain import TOOLCHAIN
 from modgate.model.advisory import Severity
@@ -19,7 +21,7 @@ from modgate.policy import gonames
 from modgate.policy.advisories import AdvisoryIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 __all__ = ["Opened", "Wanted", "open_database", "questions", "wanted_levels"]
 
@@ -27,6 +29,7 @@ Wanted = Callable[[Severity], bool]
 """Whether advisories of a level are asked for."""
 
 _MAX_INPUT = 16 << 20
+_SOURCES = "a folder, a .zip, .json, .jsonl or .jsonl.gz of OSV entries, or https://vuln.go.dev"
 _NEXT = "Write MODULE@VERSION, as in golang.org/x/net@v0.17.0 or stdlib@go1.22.3."
 
 
@@ -49,18 +52,32 @@ class Opened:
     faults: tuple[str, ...] = ()
 
 
-def open_database(db: str | None) -> Opened:
-    """Read a source, or for None what the configured gate has kept. Raises ModgateError."""
-    if db is None or re.match(r"https?://", db):
-        raise Invalid(
-            "no database is named",
-            next_step="Name one with --db: a folder, a .zip, .json, .jsonl or .jsonl.gz.",
-        )
+def open_database(db: str | None, modules: Collection[str] = ()) -> Opened:
+    """Read a source; of an address only what concerns `modules`. Raises ModgateError."""
+    if db is None:
+        raise Invalid("no database is named", next_step=f"Name one with --db: {_SOURCES}.")
+    if re.match(r"https?://", db):
+        if not modules:
+            raise Invalid(
+                "an address is only asked what affects given modules",
+                where=redacted(db),
+                next_step="Name a file or folder of its entries with --db.",
+            )
+        return asyncio.run(_asked(db, modules))
     path = db.removeprefix("file://")
     gathered = gather(read_path(Path(path)), source=path)
     return Opened(
         path, AdvisoryIndex(gathered.advisories), gathered.entries, gathered.broken, gathered.faults
     )
+
+
+async def _asked(address: str, modules: Collection[str]) -> Opened:
+    from modgate.wiring.advisory_source import open_known  # noqa: PLC0415  files do without its machinery
+    from modgate.wiring.client import local_host  # noqa: PLC0415  likewise
+
+    async with open_known(local_host(), address) as known:
+        index = await known.about(sorted(modules))
+        return Opened(known.name, index, len(index))
 
 
 def wanted_levels(severity: str | None) -> Wanted:
