@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modgate.errors import ModgateError
+    from modgate.feeds.advisories.sync import Outcome
     from modgate.firewall.engine import Firewall
     from modgate.gomod.protocol import Request
     from modgate.gomod.types import ModulePath, ModuleVersion
     from modgate.model import Answer, BlobStore, ChecksumDatabase, Context, Ledger, ModuleSource
     from modgate.model.inspection import Inspector
     from modgate.operations.records import Records
+    from modgate.operations.webhooks import Webhooks
 
-__all__ = ["Bundle", "Way", "Works"]
+__all__ = ["Bundle", "Syncing", "Way", "Works"]
 
 
 class Way(Protocol):
@@ -41,6 +43,15 @@ class Way(Protocol):
 
     async def close(self) -> None:
         """End what is under way, and close the source. For a way that `way_from` made; never for `way`."""
+
+
+class Syncing(Protocol):
+    """The databases of advisories: `wiring.advisories.Following`."""
+
+    async def sync(self, *, smaller: bool = False) -> Sequence[Outcome]:
+        """Look at all of them now; what came of each. `smaller`: although one lost most of its entries.
+        Raises nothing of ours.
+        """
 
 
 class Bundle(Protocol):
@@ -87,6 +98,8 @@ class Works:
         bundle: Opens a folder that an export fills, made where it is not there. Raises Unavailable.
         inspector: Looks at the store's files from below; None for a store that has none.
         firewall: What decides about versions; where no policy is configured, it allows everything.
+        webhooks: Who is told of what happens, and what waits for them.
+        advisories: The databases of advisories; None where nobody follows them.
     """
 
     store: BlobStore
@@ -103,4 +116,6 @@ class Works:
     bundle: Callable[[Path], Awaitable[Bundle]] = _no_bundle
     inspector: Inspector | None = None
     records: Records | None = None
+    advisories: Syncing | None = None
     firewall: Firewall | None = None
+    webhooks: Webhooks | None = None

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from modgate.server.memo import Hot
     from modgate.server.publish import Publishing
     from modgate.server.transmit import Receive, Send
+    from modgate.server.vulndb import VulnDB
 
 __all__ = ["App", "Settings"]
 
@@ -107,6 +108,7 @@ class App:
         ready: The problems of store, ledger and upstreams, one line each; empty when all is well.
         metrics: Shared with the source stack.
         memo: Hot answers, shared with the listener.
+        vulndb: Answers `/vulndb/`; None: nothing is there.
         publishing: Takes uploads; None: there are none.
         admin: Takes operations over the network; None: nothing is there.
         is_open: Whether everyone may read a module: answers about others are never kept in the memo.
@@ -123,6 +125,7 @@ class App:
         ready: Callable[[], Awaitable[list[str]]] | None = None,
         metrics: Metrics | None = None,
         memo: Memo | None = None,
+        vulndb: VulnDB | None = None,
         publishing: Publishing | None = None,
         admin: Admin | None = None,
         is_open: Callable[[str], bool] = lambda _path: True,
@@ -145,6 +148,7 @@ class App:
             extra.append((b"modgate-instance", self.settings.instance.encode("ascii")))
         self._extra = extra
         self._goproxy = GoProxy(source, self.memo, self.metrics, mount=mount, extra=extra, is_open=is_open)
+        self._vulndb = vulndb
         self._sumdb = SumDB(
             mirror,
             self.memo,
@@ -316,6 +320,8 @@ class App:
         if path.startswith("/sumdb/"):
             rep = await self._sumdb.answer(ctx, path)
             return _Outcome(respond(rep, exchange.headers, head=exchange.head), "sumdb", "miss")
+        if path.startswith("/vulndb/") and self._vulndb is not None:
+            return _Outcome(await self._vulndb.answer(path, exchange.headers, self._extra), "vulndb", "miss")
         told = await self._goproxy.answer(ctx, path)
         response = respond(told.rep, exchange.headers, head=exchange.head)
         if response.body is not told.rep.body:

@@ -35,7 +35,7 @@ from modgate.transport.way import Way
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     import aiohttp
 
@@ -158,9 +158,11 @@ class HTTPUpstream:
 
         return await self._retried(attempt)
 
-    async def open(self, ctx: Context, path: str) -> HTTPStream:
-        """Send GET; the stream when its head is there."""
-        stream = await self._retried(lambda: self._open_once(ctx, "GET", path))
+    async def open(
+        self, ctx: Context, path: str, *, conditions: Mapping[str, str] | None = None
+    ) -> HTTPStream:
+        """Send GET; the stream when its head is there. `conditions` (If-None-Match) make 304 an answer."""
+        stream = await self._retried(lambda: self._open_once(ctx, "GET", path, conditions))
         stream.broken = self._broke
         return stream
 
@@ -213,7 +215,9 @@ class HTTPUpstream:
                 self.breaker.success()
                 return result
 
-    async def _open_once(self, ctx: Context, method: str, path: str) -> HTTPStream:
+    async def _open_once(
+        self, ctx: Context, method: str, path: str, conditions: Mapping[str, str] | None = None
+    ) -> HTTPStream:
         """One request, redirects followed by hand.
 
         1. Send; wait at most connect + head seconds for the head of the answer.
@@ -226,11 +230,15 @@ class HTTPUpstream:
         for _hop in range(self.settings.redirects + 1):
             home = url.origin() == self._base.origin()
             with Call(method, url, home=home) as call:
-                response = await self._answered(ctx, method, url, where)
+                response = await self._answered(ctx, method, url, where, conditions or {})
                 try:
                     call.answered(response.status)
                     if home:
                         self._is_gate = self._reach is None and INSTANCE in response.headers
+                    if response.status == 304 and conditions:
+                        stream = HTTPStream(response, self, where)
+                        stream.span = call.keep()
+                        return stream
                     if response.status not in _REDIRECTS:
                         self.observe(self.name, "head", self.monotonic() - began)
                         stream = await self._accept(response, where)
@@ -246,12 +254,14 @@ class HTTPUpstream:
                 give_back(response)
         raise self._bad_redirect(where, f"stopped after {self.settings.redirects} redirects")
 
-    async def _answered(self, ctx: Context, method: str, url: yarl.URL, where: str) -> aiohttp.ClientResponse:
+    async def _answered(
+        self, ctx: Context, method: str, url: yarl.URL, where: str, conditions: Mapping[str, str]
+    ) -> aiohttp.ClientResponse:
         """The head of an answer, whatever it says."""
         way = Way()
         try:
             async with asyncio.timeout(self.settings.connect + self.settings.head):
-                return await self._send(ctx, method, url, way)
+                return await self._send(ctx, method, url, way, conditions)
         except FOREIGN as error:
             if way.queued and isinstance(error, TimeoutError):
                 raise Unavailable(
@@ -267,8 +277,10 @@ class HTTPUpstream:
                 raise self._bad_redirect(where, str(inside)) from error
             raise transport_error(error, where, "connect or answer") from error
 
-    async def _send(self, ctx: Context, method: str, url: yarl.URL, way: Way) -> aiohttp.ClientResponse:
-        headers = {"Accept-Encoding": "identity", "User-Agent": "modgate"}
+    async def _send(
+        self, ctx: Context, method: str, url: yarl.URL, way: Way, conditions: Mapping[str, str]
+    ) -> aiohttp.ClientResponse:
+        headers = {**conditions, "Accept-Encoding": "identity", "User-Agent": "modgate"}
         if self._instance:
             headers["Modgate-Via"] = ", ".join((*ctx.via, self._instance))
         home = url.origin() == self._base.origin()

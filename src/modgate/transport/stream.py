@@ -33,7 +33,7 @@ def give_back(response: aiohttp.ClientResponse) -> None:
 
 
 class HTTPStream:
-    """The head of a 200 answer and its body (`model.UpstreamStream`).
+    """The head of a 200 answer (304 where conditions were sent) and its body (`model.UpstreamStream`).
 
     `broken` is told why a body did not arrive whole. `span` ends with the body.
     """
@@ -54,6 +54,17 @@ class HTTPStream:
     def content_type(self) -> str:
         """The media type, lower case, without parameters."""
         return self._response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the answer was 304: what the conditions named is still so."""
+        return self._response.status == 304
+
+    @property
+    def validators(self) -> dict[str, str]:
+        """The `ETag` and `Last-Modified` that came, by those names."""
+        headers = self._response.headers
+        return {name: headers[name] for name in ("ETag", "Last-Modified") if headers.get(name)}
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body in pieces. Raises Unavailable where it does not arrive whole or in time."""

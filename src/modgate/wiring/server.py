@@ -25,10 +25,11 @@ from modgate.server.wire import Limits
 from modgate.telemetry import configure_logging
 from modgate.telemetry.traces import traces
 from modgate.wiring.admin import build_admin, serve_socket
-from modgate.wiring.consumers import build_naming, counting
 from modgate.wiring.advisories import follow_advisories
+from modgate.wiring.consumers import build_naming, counting
 from modgate.wiring.gate import open_gate
 from modgate.wiring.index import follow_index
+from modgate.wiring.notify import follow_notices
 from modgate.wiring.publishing import build_publishing
 from modgate.wiring.reload import Reloader
 from modgate.wiring.retention import Retention
@@ -63,9 +64,13 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
     async with open_gate(config, address=str(config.listen)) as gate, AsyncExitStack() as stack:
         memo, running = _memo(gate), Running()
         advisories = await stack.enter_async_context(follow_advisories(gate))
+        gate.wall.read_from(advisories.answers)
         vulndb = VulnDB(advisories.mirror)
+        notices = await stack.enter_async_context(follow_notices(gate))
+        stack.callback(advisories.on_change(notices.advisories_changed))
         stack.push_async_callback(running.close)
-        switch = Switch(_app(gate, gate.inner, memo, lambda: works(), running, vulndb))  # noqa: PLW0108  it is made below
+        app = _app(gate, gate.inner, memo, lambda: works(), running, vulndb)  # noqa: PLW0108  it is made below
+        switch = Switch(app)
         recent = recent_answers(gate)
 
         async def status() -> dict[str, Any]:
@@ -79,10 +84,13 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
                 config=reloader.facts(),
                 index=following.facts(),
                 advisories=advisories.facts(),
+                webhooks=notices.facts(),
             )
 
         def works() -> Works:
-            return build_works(gate, status=status, serving=True, advisories=advisories)
+            return build_works(
+                gate, status=status, serving=True, advisories=advisories, dispatcher=notices.dispatcher
+            )
 
         listener = Listener(switch, _listen(config), on_hangup=lambda: hangup())  # noqa: PLW0108  likewise
         reloader = Reloader(
@@ -156,7 +164,14 @@ def _memo(gate: Gate) -> Memo:
     return memo
 
 
-def _app(gate: Gate, inner: Inner, memo: Memo, works: Callable[[], Works], running: Running, vulndb: VulnDB) -> App:
+def _app(  # noqa: PLR0917  each is one of a kind
+    gate: Gate,
+    inner: Inner,
+    memo: Memo,
+    works: Callable[[], Works],
+    running: Running,
+    vulndb: VulnDB,
+) -> App:
     """What answers requests under one configuration."""
     ground, config = inner.ground, inner.ground.config
     mirrors = gate.mirrors

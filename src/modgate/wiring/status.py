@@ -47,6 +47,8 @@ async def status_facts(
     recent: Recent | None = None,
     config: Mapping[str, Any] | None = None,
     index: Mapping[str, Any] | None = None,
+    advisories: Mapping[str, Any] | None = None,
+    webhooks: Sequence[Mapping[str, Any]] = (),
     clock: Callable[[], float] = time.time,
 ) -> dict[str, Any]:
     """The facts by name; sizes in bytes, times in Unix seconds, durations in seconds. Raises nothing of ours.
@@ -60,6 +62,8 @@ async def status_facts(
         recent: Answers of the last minute, None where nobody kept them.
         config: When the configuration was read and from where, None where nobody keeps it.
         index: How the follower of the module index is, None without one.
+        advisories: How fresh the databases of advisories are, None without them.
+        webhooks: What waits for each webhook.
         clock: Unix seconds.
     """
     counted = Counted(gate.ground.metrics)
@@ -87,6 +91,8 @@ async def status_facts(
         "ledger": await _ledger(gate.ground.ledger),
         "checksum_log": None if gate.log is None else {"name": gate.log.name, "records": gate.log.size},
         "index": None if index is None else dict(index),
+        "advisories": None if advisories is None else dict(advisories),
+        "webhooks": [dict(each) for each in webhooks],
         "process": {
             "resident_bytes": counted.number("process_resident_memory_bytes"),
             "open_files": counted.number("process_open_fds"),

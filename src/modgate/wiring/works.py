@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Any
 
 from modgate.errors import Unavailable
@@ -16,6 +16,7 @@ from modgate.wiring.gate import open_gate
 from modgate.wiring.records import build_records
 from modgate.wiring.room import may_not_return
 from modgate.wiring.stack import build_way
+from modgate.wiring.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from modgate.model import Answer, Context, ModuleSource
     from modgate.model.inspection import Inspector
     from modgate.model.operations import Event
+    from modgate.notify.dispatch import Dispatcher
     from modgate.operations import Bundle, Way
+    from modgate.operations.works import Syncing
     from modgate.wiring.gate import Gate
 
 __all__ = ["build_works", "operate_here"]
@@ -55,7 +58,14 @@ class _PresentWay:
         """It is the gate's."""
 
 
-def build_works(gate: Gate, *, status: Callable[[], Awaitable[dict[str, Any]]], serving: bool) -> Works:
+def build_works(
+    gate: Gate,
+    *,
+    status: Callable[[], Awaitable[dict[str, Any]]],
+    serving: bool,
+    advisories: Syncing | None = None,
+    dispatcher: Dispatcher | None = None,
+) -> Works:
     """What operations stand on."""
     ground = gate.ground
 
@@ -83,6 +93,8 @@ def build_works(gate: Gate, *, status: Callable[[], Awaitable[dict[str, Any]]], 
         inspector=_inspector(gate),
         records=build_records(gate),
         firewall=gate.wall.guard,
+        webhooks=Webhooks(gate, dispatcher),
+        advisories=advisories,
     )
 
 
@@ -101,8 +113,14 @@ def _inspector(gate: Gate) -> Inspector | None:
 async def operate_here(config: Config, name: str, params: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
     """The events of an operation on the configured store, which nobody else holds. Raises ModgateError."""
     log_aside()
-    async with open_gate(config) as gate:
-        works = build_works(gate, status=_no_server, serving=False)
+    async with AsyncExitStack() as stack:
+        gate = await stack.enter_async_context(open_gate(config))
+        advisories = None
+        if name == "advisories-sync":
+            from modgate.wiring.advisories import open_advisories  # noqa: PLC0415  no other operation asks
+
+            advisories = await stack.enter_async_context(open_advisories(gate))
+        works = build_works(gate, status=_no_server, serving=False, advisories=advisories)
         async with aclosing(run_operation(works, name, params)) as events:
             async for event in events:
                 yield event
