@@ -103,9 +103,16 @@ def test_a_withdrawn_advisory_hits_nothing_and_is_known_all_the_same() -> None:
 
 def test_versions_named_one_by_one_are_affected_and_only_these() -> None:
     index = AdvisoryIndex(
-        [advisory(affected=[{"package": {"name": M, "ecosystem": "Go"}, "versions": ["1.0.0", "v1.0.2"]}])]
+        [
+            advisory(
+                affected=[
+                    {"package": {"name": M, "ecosystem": "Go"}, "versions": ["1.0.0", "v1.0.2", "2.0.0"]}
+                ]
+            )
+        ]
     )
     assert [bool(_hit(index, v)) for v in ("v1.0.0", "v1.0.1", "v1.0.2")] == [True, False, True]
+    assert _hit(index, "v2.0.0+incompatible") == [""]
     assert _first(index, "v1.0.0", "v1.0.2", "v1.0.3") == "v1.0.3"
 
 
@@ -144,6 +151,7 @@ def test_a_higher_major_version_is_named_where_nothing_fixes_this_one() -> None:
                     M: [ranges(ALL)],
                     f"{M}/v2": [ranges(ALL)],
                     f"{M}/v3": [ranges(ALL, ("fixed", "3.1.0"))],
+                    f"{M}/v12": [ranges(ALL)],
                     f"{M}/v11": [ranges(ALL, ("fixed", "11.0.2"))],
                     "gopkg.in/m.v3": [ranges(ALL, ("fixed", "3.0.1"))],
                     f"{M}/other/v4": [ranges(ALL, ("fixed", "4.0.0"))],
@@ -156,6 +164,7 @@ def test_a_higher_major_version_is_named_where_nothing_fixes_this_one() -> None:
     assert index.majors(M, index.hits(M, "v1.0.0")) == expected
     assert index.majors(f"{M}/v2", index.hits(f"{M}/v2", "v2.0.0")) == expected
     assert index.majors(f"{M}/v11", index.hits(f"{M}/v11", "v11.0.0")) == ()
+    assert index.majors(f"{M}/v12", index.hits(f"{M}/v12", "v12.0.0")) == ()
     assert index.majors("gopkg.in/m.v2", index.hits("gopkg.in/m.v2", "v2.0.0")) == (
         ("gopkg.in/m.v3", "v3.0.1"),
     )
