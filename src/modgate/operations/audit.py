@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ import msgspec
 from modgate.errors import Invalid
 from modgate.model.audit import AuditFilter, AuditHead
 from modgate.model.operations import Item, Summary
+from modgate.operations.cells import csv_record
 from modgate.operations.params import params_as
 from modgate.operations.records import records_of
 
@@ -21,9 +20,20 @@ if TYPE_CHECKING:
     from modgate.firewall.owners import Owners
     from modgate.model.audit import AuditRow
     from modgate.model.operations import Event
+    from modgate.operations.records import Records
     from modgate.operations.works import Works
 
-__all__ = ["COLUMNS", "RowsParams", "csv_line", "head", "parse_head", "row_facts", "rows", "verify"]
+__all__ = [
+    "COLUMNS",
+    "RowsParams",
+    "csv_line",
+    "head",
+    "owners_in_rows",
+    "parse_head",
+    "row_facts",
+    "rows",
+    "verify",
+]
 
 COLUMNS = (
     "number", "time", "kind", "module", "version", "verified", "h1", "source", "decision", "owner",
@@ -31,7 +41,6 @@ COLUMNS = (
 )  # fmt: skip
 """The columns of the CSV form."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _HASH = 64
 
 
@@ -67,7 +76,7 @@ async def rows(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Event,
     given = params_as(RowsParams, params)
     records = records_of(works)
     await records.settle()
-    owners, told = records.owners(), 0
+    owners, told = await owners_in_rows(records), 0
     async for batch in records.audit.rows(given.filter(), after=given.after):
         for row in batch:
             yield Item(kind="row", subject=str(row.number), facts=row_facts(row, owners))
@@ -118,16 +127,36 @@ def _head_facts(found: AuditHead) -> dict[str, Any]:
     return {"number": found.number, "hash": digest, "head": f"{found.number}:{digest}"}
 
 
-def row_facts(row: AuditRow, owners: Owners) -> dict[str, Any]:
+class RowOwners:
+    """Who answers for what a row is about: for the waiver that it names, else for the consumer's team.
+
+    Rows name no persons, so that these can be erased; whoever reads them is told from elsewhere.
+    """
+
+    def __init__(self, owners: Owners, waivers: Mapping[str, str]) -> None:
+        self._owners = owners
+        self._waivers = waivers
+
+    def of(self, waiver: object, consumer: str) -> str:
+        """The owner, empty for nobody."""
+        owner = self._waivers.get(waiver, "") if isinstance(waiver, str) else ""
+        return owner or (self._owners.team(consumer).owner if consumer else "")
+
+
+async def owners_in_rows(records: Records) -> RowOwners:
+    """The owners as they are known now. Raises Invalid, Unavailable."""
+    waivers = await records.waivers.waivers()
+    return RowOwners(records.owners(), {each.id: each.owner for each in waivers})
+
+
+def row_facts(row: AuditRow, owners: RowOwners) -> dict[str, Any]:
     """A row for a program: plain JSON values.
 
-    `consumer` is its name, or its reference where the name was erased; `owner` is who answers for the waiver
-    that the row is about, else for the consumer's team.
+    `consumer` is its name, or its reference where the name was erased.
     """
     event = row.event
     facts = dict(event.facts)
     consumer = row.name or event.consumer
-    owner = facts.get("owner") or (owners.team(consumer).owner if consumer else "")
     return {
         "number": row.number,
         "at": event.at,
@@ -139,7 +168,7 @@ def row_facts(row: AuditRow, owners: Owners) -> dict[str, Any]:
         "h1": _word(facts, "h1"),
         "source": _word(facts, "source"),
         "decision": event.decision,
-        "owner": owner if isinstance(owner, str) else "",
+        "owner": owners.of(facts.get("waiver"), consumer),
         "consumer": consumer,
         "reference": event.consumer,
         "facts": facts,
@@ -158,19 +187,5 @@ def _time(at: float) -> str:
 
 
 def csv_line(facts: Mapping[str, Any] | None) -> str:
-    """A row of `row_facts` as one record of CSV (RFC 4180); None: the heading.
-
-    A cell that a spreadsheet would take for a formula begins with an apostrophe.
-    """
-    out = io.StringIO()
-    cells: list[object] = list(COLUMNS)
-    if facts is not None:
-        cells = [_cell(facts[name]) for name in COLUMNS]
-    csv.writer(out).writerow(cells)
-    return out.getvalue()
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, dict):
-        value = msgspec.json.encode(value, order="sorted").decode() if value else ""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    """A row of `row_facts` as one record of CSV; None: the heading."""
+    return csv_record(COLUMNS if facts is None else [facts[name] for name in COLUMNS])

@@ -3,7 +3,8 @@
 Query: `module`, `version`, `consumer`, `kind`, `since`, `until` (Unix seconds or 2026-01-31), `after` (a
 row's number: the rows behind it), `limit`, and `format`, `jsonl` (the default) or `csv`. Rows are read and
 sent in batches, so the answer costs the same memory however long the audit is. What breaks off in the middle
-breaks the connection: a part never looks like the whole. The last line of `jsonl` is `{"end": true, "number": N}`.
+breaks the connection: a part never looks like the whole. The last line of `jsonl` is
+`{"end": true, "number": N}`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from modgate.errors import Invalid
-from modgate.operations.audit import RowsParams, csv_line, row_facts
+from modgate.operations.audit import RowsParams, csv_line, owners_in_rows, row_facts
 from modgate.operations.records import records_of
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ async def audit_response(works: Works, request: Request) -> Response:
 
 async def _lines(works: Works, wanted: RowsParams, form: str) -> AsyncGenerator[bytes, None]:
     records = records_of(works)
-    owners, told, last = records.owners(), 0, wanted.after
+    owners, told, last = await owners_in_rows(records), 0, wanted.after
     if form == "csv":
         yield csv_line(None).encode()
     async for batch in records.audit.rows(wanted.filter(), after=wanted.after):
