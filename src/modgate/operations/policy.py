@@ -109,8 +109,8 @@ async def diff(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Event,
                     yield Item(kind="change", subject=f"{use.path}@{use.version}", facts=change)
             if versions % _EVERY == 0:
                 yield Progress(done=versions, now=str(each))
-    facts = {"versions": versions, "uses": uses, "changes": changes, "old": old.revision, "new": new.revision}
-    yield Summary(ok=True, facts=facts)
+    counts = {"versions": versions, "uses": uses, "changes": changes}
+    yield Summary(ok=True, facts=counts | {"old": old.revision, "new": new.revision})
 
 
 async def show(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Event, None]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from modgate.policy.lines import Form
     from modgate.policy.rules import Policy
 
-__all__ = ["Case", "Trial", "facts_of", "parse_cases", "read_cases", "run_cases", "table_of"]
+__all__ = ["Case", "Trial", "facts_of", "is_policy", "parse_cases", "read_cases", "run_cases", "table_of"]
 
 _UNSAID = Unknown("nothing was said of it")
 
@@ -71,12 +71,22 @@ def parse_cases(text: str, *, form: Form = "toml", name: str = "tests") -> list[
     problems: list[Problem] = []
     top = Table(document, "", lines, problems)
     cases = read_cases(top)
-    if not any(key in top for key in ("rules", "cooldown", "waivers")):
+    if not _rules_in(top):
         top.take("version")
         top.end()
     if problems:
         raise PolicyInvalid(name, tuple(problems))
     return cases
+
+
+def is_policy(text: str, *, form: Form = "toml") -> bool:
+    """Whether a document holds rules, and not tests alone. Raises PolicyInvalid."""
+    document, lines = read_document(text, form=form, name="policy")
+    return _rules_in(Table(document, "", lines, []))
+
+
+def _rules_in(top: Table) -> bool:
+    return any(key in top for key in ("rules", "cooldown", "waivers", "default"))
 
 
 def read_cases(top: Table) -> list[Case]:
