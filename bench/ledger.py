@@ -1,10 +1,11 @@
-"""Recording decisions while modules are served: `python -m bench.ledger [--rate 1000] [--rounds 3] [--json]`.
+"""Recording decisions while modules are served: `python -m bench.ledger [--rate 1000] [--json]`.
 
 Beside a running gate a second process records new decisions (each with its row in the audit and its message
 in the outbox) at a set rate into the gate's own database, while wrk asks the gate for a stored `.mod`. By
-turns with and without, in one run, on SQLite and on PostgreSQL. Printed are requests a second and their
-ratio, how many decisions a second were acknowledged as durable, how long that took, the processor time of the
-process that records, and how many a second it manages when nothing holds it back and nothing else runs.
+turns of a second with and without, in one run, on SQLite and on PostgreSQL. Printed are requests a second and
+their ratio (the median over the rounds, with its quartiles), how many decisions a second were acknowledged as
+durable, how long that took, the processor time of the process that records, and how many a second it manages
+when nothing holds it back.
 
 All of it shares the processors of this machine: what recording takes from them, serving does not have, which
 is why a third turn has a process that uses as much processor time and does nothing.
@@ -39,7 +40,8 @@ from modgate.model.outbox import Message
 from modgate.wiring.books import build_books
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
+    from typing import Self
 
 TICK = 0.05
 MODULE = "bench.example/m"
@@ -70,12 +72,11 @@ async def _opened(where: str) -> SqlLedger:
     return await SqlLedger.open(Path(where), clock=time.time)
 
 
-async def record(where: str, rate: float, seconds: float) -> dict[str, float]:
+async def record(ledger: SqlLedger, rate: float, seconds: float, first: int) -> dict[str, float]:
     """Record for so many seconds, `rate` a second (0: as fast as it goes), a batch each twentieth of one."""
-    ledger = await _opened(where)
     books = build_books(ledger)
     took: list[float] = []
-    done = number = 0
+    done, number = 0, first
 
     async def batch(count: int) -> None:
         nonlocal number, done
@@ -102,13 +103,13 @@ async def record(where: str, rate: float, seconds: float) -> dict[str, float]:
     elapsed = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    await ledger.close()
     took.sort()
     return {
         "decisions/s": round(done / elapsed),
         "p50 ms": round(statistics.median(took) * 1e3, 1),
         "p99 ms": round(took[min(len(took) - 1, len(took) * 99 // 100)] * 1e3, 1),
         "cpu": round(cpu / elapsed, 3),
+        "next": number,
     }
 
 
@@ -121,37 +122,100 @@ def idle(share: float, seconds: float) -> None:
         time.sleep(max(0.0, now + TICK - time.perf_counter()))
 
 
-@contextlib.contextmanager
-def _beside(*words: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bench.ledger", *words], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        time.sleep(1.0)  # it imports
-        yield process
-    finally:
-        process.wait()
+async def _obey(where: str) -> None:
+    """Do what each line of the input says: `record RATE SECONDS` or `busy SHARE SECONDS`."""
+    ledger = await _opened(where)
+    first = 0
+    print("ready", flush=True)
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        what, much, seconds = line.split()
+        if what == "busy":
+            idle(float(much), float(seconds))
+            print("{}", flush=True)
+            continue
+        told = await record(ledger, float(much), float(seconds), first)
+        first = int(told.pop("next"))
+        print(json.dumps(told), flush=True)
+    await ledger.close()
+
+
+class _Beside:
+    """The process beside the gate."""
+
+    def __init__(self, where: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.ledger", "--beside", where],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._line()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+    def begin(self, what: str, much: float, seconds: float) -> None:
+        """Have it do something for so many seconds."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{what} {much} {seconds}\n")
+        self._process.stdin.flush()
+
+    def end(self) -> dict[str, float]:
+        """Wait for it, and hear what came of it."""
+        told: dict[str, float] = json.loads(self._line())
+        return told
 
 
 def _one(url: str, where: str, options: argparse.Namespace) -> dict[str, Any]:
-    seconds, span = options.seconds, str(options.seconds + 1.5)
-    speeds: dict[str, list[float]] = {"alone": [], "recording": [], "as busy": []}
+    seconds: float = options.seconds
+    rows: list[dict[str, float]] = []
     told: list[dict[str, float]] = []
-    for _ in range(options.rounds):
-        speeds["alone"].append(wrk(url, seconds))
-        with _beside("--record", where, "--rate", str(options.rate), "--seconds", span) as process:
-            speeds["recording"].append(wrk(url, seconds))
-            assert process.stdout is not None
-            told.append(json.loads(process.stdout.read()))
-        with _beside("--idle", str(told[-1]["cpu"]), "--seconds", span):
-            speeds["as busy"].append(wrk(url, seconds))
-    median = {name: statistics.median(all_) for name, all_ in speeds.items()}
-    middle = {name: statistics.median(each[name] for each in told) for name in told[0]}
+    with _Beside(where) as beside:
+        beside.begin("record", options.rate, 1.0)  # what it does at first only is not what is measured
+        share = beside.end()["cpu"]
+        for turn in range(options.rounds):
+            row = {}
+            order = ["alone", "recording", "as busy"]
+            for name in order[turn % 3 :] + order[: turn % 3]:
+                if name == "recording":
+                    beside.begin("record", options.rate, seconds + 0.3)
+                elif name == "as busy":
+                    beside.begin("busy", share, seconds + 0.3)
+                row[name] = wrk(url, seconds)
+                if name == "recording":
+                    told.append(beside.end())
+                    share = told[-1]["cpu"]
+                elif name == "as busy":
+                    beside.end()
+            rows.append(row)
+        beside.begin("record", 0.0, 4.0)
+        most = beside.end()
+    # Ratios within a round: what else runs on the machine changes from round to round.
     return {
-        "req/s": {name: round(speed) for name, speed in median.items()},
-        "ratio recording / alone": round(median["recording"] / median["alone"], 3),
-        "ratio recording / as busy": round(median["recording"] / median["as busy"], 3),
-        "recorded": middle,
+        "req/s": {name: round(statistics.median(row[name] for row in rows)) for name in rows[0]},
+        "ratio recording / alone": _middle(row["recording"] / row["alone"] for row in rows),
+        "ratio recording / as busy": _middle(row["recording"] / row["as busy"] for row in rows),
+        "recorded": {name: statistics.median(each[name] for each in told) for name in told[0]},
+        "at most": most,
+    }
+
+
+def _middle(values: Iterable[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    quarter = len(ordered) // 4
+    return {
+        "median": round(statistics.median(ordered), 3),
+        "from": round(ordered[quarter], 3),
+        "to": round(ordered[-1 - quarter], 3),
     }
 
 
@@ -186,7 +250,6 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
                 with urllib.request.urlopen(gate.url + path) as answer:
                     answer.read()
                 result[name] = _one(gate.url + path, where, options)
-            result[name]["at most"] = asyncio.run(record(where, 0.0, options.seconds))
             if not options.json:
                 print(f"{name}:")
                 for row, value in result[name].items():
@@ -200,17 +263,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rate", type=float, default=1000.0, help="decisions a second")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each turn")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each turn")
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
-    parser.add_argument("--record", help=argparse.SUPPRESS)
-    parser.add_argument("--idle", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--beside", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.record is not None:
-        print(json.dumps(asyncio.run(record(options.record, options.rate, options.seconds))))
-        return
-    if options.idle is not None:
-        idle(options.idle, options.seconds)
+    if options.beside is not None:
+        asyncio.run(_obey(options.beside))
         return
     with tempfile.TemporaryDirectory(prefix="modgate-ledger-") as folder:
         result = measure(Path(folder), options)

@@ -379,3 +379,30 @@ async def test_a_process_that_is_stopped_inside_a_transaction_does_not_stop_the_
         await stopped
     await other.close()
     await holder.close()
+
+
+async def test_a_server_that_is_away_at_the_start_is_waited_for_where_that_is_wanted(own: Cluster) -> None:
+    own.stop()
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        await SqlLedger.open_url(own.url(), clock=SetClock(), patience=SHORT)
+    ledger = await SqlLedger.open_url(own.url(), clock=SetClock(), patience=SHORT, later=True)
+    assert ledger.absent is not None
+    for failing in (ledger.first_seen(record(1)), ledger.seen(record(1).version, "zip"), ledger.ready()):
+        with pytest.raises(Unavailable, match="cannot be reached"):
+            await failing
+    own.start()
+    await asyncio.sleep(SHORT.pause)
+    assert await asyncio.gather(*(ledger.seen(record(n).version, "zip") for n in range(4))) == [None] * 4
+    assert await ledger.first_seen(record(1)) == record(1)
+    assert ledger.absent is None
+    await ledger.close()
+
+
+async def test_what_a_server_refuses_is_not_waited_for(fresh_database: str) -> None:
+    with pytest.raises(Unavailable, match="does not exist"):
+        await SqlLedger.open_url(cluster().url("nowhere"), clock=SetClock(), later=True)
+    ledger = await SqlLedger.open_url(fresh_database, clock=SetClock())
+    await ledger.transact(lambda connection: connection.execute(text("UPDATE meta SET value = '99'")))
+    await ledger.close()
+    with pytest.raises(Unavailable, match="schema 99"):
+        await SqlLedger.open_url(fresh_database, clock=SetClock(), later=True)

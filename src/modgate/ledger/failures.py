@@ -62,12 +62,14 @@ _SQLITE = {
 _PASSWORD = _Meaning(
     "the database refuses the user or its password",
     "Check the user in ledger.url and the password in ledger.password_file, and pg_hba.conf of the server.",
+    "bad-answer",
 )
 _RIGHTS = _Meaning(
     "the database's user may not do what the ledger needs",
     "Make the user the database's owner: ALTER DATABASE name OWNER TO user.",
+    "bad-answer",
 )
-_MISSING = _Meaning("the database does not exist", "Make it: createdb --owner=user name.")
+_MISSING = _Meaning("the database does not exist", "Make it: createdb --owner=user name.", "bad-answer")
 _FULL = _Meaning("the database's disk is full", "Free space on its disk.", "storage-full")
 _READ_ONLY = _Meaning(
     "the database only reads",

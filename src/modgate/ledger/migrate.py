@@ -48,6 +48,7 @@ def bring_up(database: Database) -> None:
                 f"the ledger has schema {found}, and this modgate knows {schema.SCHEMA_VERSION}",
                 where=database.where,
                 next_step="Run the modgate that wrote it, or name another file.",
+                kind="bad-answer",
             )
         upgrade(connection, int(found))
 

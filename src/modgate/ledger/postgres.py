@@ -160,6 +160,7 @@ def _check(connection: _Connection, where: str) -> None:
             f"the database's encoding is {encoding}, which cannot hold every text",
             where=where,
             next_step="Make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0.",
+            kind="bad-answer",
         )
 
 

@@ -10,6 +10,7 @@ halved until it stands by itself. So a step may run more than once, and changes 
 from __future__ import annotations
 
 import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -90,6 +91,9 @@ class SqlLedger:
             else self._writer
         )
         self._closed = False
+        self._lifting = threading.Lock()
+        self._lifted = False
+        self.absent: Unavailable | None = None
 
     @classmethod
     async def open(cls, path: Path, *, clock: Callable[[], float], busy_timeout: float = 5.0) -> SqlLedger:
@@ -118,6 +122,7 @@ class SqlLedger:
         clock: Callable[[], float],
         password: Callable[[], Secret] | None = None,
         patience: Patience | None = None,
+        later: bool = False,
     ) -> SqlLedger:
         """Reach a PostgreSQL database, and make its tables or lift them to the present schema.
 
@@ -126,6 +131,8 @@ class SqlLedger:
             clock: Unix seconds, for leases.
             password: Read for each new connection; without it libpq looks in its own places.
             patience: How long to wait for what.
+            later: Whether a server that is away is waited for: the ledger is open then, says why in `absent`,
+                and everything raises Unavailable until the server is back. What it refuses is told at once.
 
         Raises:
             Unavailable: It cannot be reached, refuses, or is of a newer modgate; the driver is missing.
@@ -139,13 +146,20 @@ class SqlLedger:
                 where="ledger.url",
                 next_step="pip install 'modgate[postgresql]'",
             ) from error
-        return await cls._opened(postgres(url, password=password, patience=patience), clock)
+        return await cls._opened(postgres(url, password=password, patience=patience), clock, later=later)
 
     @classmethod
-    async def _opened(cls, database: Database, clock: Callable[[], float]) -> SqlLedger:
+    async def _opened(
+        cls, database: Database, clock: Callable[[], float], *, later: bool = False
+    ) -> SqlLedger:
         ledger = cls(database, clock=clock)
         try:
-            await ledger._run(ledger._writer, lambda: bring_up(database))
+            await ledger._run(ledger._writer, lambda: None)
+        except Unavailable as error:
+            if not later or error.kind not in {"unreachable", "timeout"}:
+                await ledger.close()
+                raise
+            ledger.absent = error
         except BaseException:
             await ledger.close()
             raise
@@ -349,7 +363,19 @@ class SqlLedger:
 
     async def _run(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         """One trip to a thread; it runs to its end even if the caller goes away."""
-        return await asyncio.get_running_loop().run_in_executor(threads, work)
+
+        def go() -> T:
+            if not self._lifted:
+                self._lift()
+            return work()
+
+        return await asyncio.get_running_loop().run_in_executor(threads, go)
+
+    def _lift(self) -> None:
+        with self._lifting:
+            if not self._lifted:
+                bring_up(self._database)
+                self._lifted, self.absent = True, None
 
 
 def _row(record: VerificationRecord) -> dict[str, object]:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+import structlog
+
 from modgate.checksumdb.mirrors import Mirrors
 from modgate.checksumdb.off import NoDatabase
 from modgate.config import route_table
@@ -291,7 +293,14 @@ async def _open_ledger(config: Config) -> Ledger:
     if config.ledger.url:
         file = config.ledger.password_file
         password = None if file is None else SecretFile(file, named="ledger.password_file").read
-        return await SqlLedger.open_url(config.ledger.url, clock=time.time, password=password)
+        ledger = await SqlLedger.open_url(config.ledger.url, clock=time.time, password=password, later=True)
+        if ledger.absent is not None:
+            structlog.get_logger("modgate").warning(
+                "the ledger's database is away: what is stored is served, what must be recorded fails until "
+                "it is back",
+                reason=str(ledger.absent),
+            )
+        return ledger
     if config.store.path is None:
         return MemoryLedger(clock=time.time)
     return await SqlLedger.open(config.store.path / ".modgate" / "ledger.sqlite3", clock=time.time)
