@@ -1,7 +1,7 @@
 """Every cell of the table in docs/policy.md with the real go command: what it does, and what it prints.
 
-Each state has a module of its own whose newest version, v1.1.0, is in that state; its branch `main` means that
-version. The chain behind the gate ends with a proxy that has everything, and would give it to anybody:
+Each state has a module of its own whose newest version, v1.1.0, is in that state; its branch `main` means it.
+The chain behind the gate ends with a proxy that has everything, and would give it to anybody:
 it stands for `direct`. `pytest -s` prints what was seen.
 """
 
