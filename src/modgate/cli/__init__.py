@@ -59,6 +59,7 @@ COMMANDS = {
     "consumers": ("modgate.cli.consumers", "Show, export or erase who uses the gate"),
     "waivers": ("modgate.cli.waivers", "Grant, list or revoke exemptions"),
     "audit": ("modgate.cli.audit", "Show what happened, and check the record"),
+    "webhooks": ("modgate.cli.webhooks", "Show, replay and test notices to webhooks"),
     "route": ("modgate.cli.route", "Show where a module would come from, and why"),
     "vcs": ("modgate.cli.vcs", "Take a module straight from its repository"),
     "publish": ("modgate.cli.publish", "Send a module version to a gate"),
