@@ -109,7 +109,7 @@ def policies(select: str | None = None) -> st.SearchStrategy[Policy]:
     return st.builds(
         Policy,
         rules().map(tuple),
-        st.sampled_from(("first", "most-severe")) if select is None else st.just(select),  # type: ignore[arg-type]
+        st.sampled_from(("first", "most-severe")) if select is None else st.just(select),
         st.sampled_from((Effect.ALLOW, Effect.WARN, Effect.DENY)),
         groups=st.just((("early", ("ci-*",)),)),
         revision=st.just("rev"),

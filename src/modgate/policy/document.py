@@ -161,7 +161,7 @@ def _canary(table: Table, mode: Mode) -> Canary | None:
         table.wrong("canary", 'it needs mode = "canary"')
     percent = inner.number("percent", 0, 100)
     named = inner.strings("groups") or ()
-    if percent is None and not named:
+    if "percent" not in inner and "groups" not in inner:
         inner.wrong("", "`percent` or `groups` is wanted in it")
     inner.end()
     return Canary(round((percent or 0) * PLACES / 100), frozenset(named))

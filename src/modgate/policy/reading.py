@@ -77,13 +77,13 @@ class Table:
         return ""
 
     def word(self, name: str, words: Iterable[str], default: str = "") -> str:
-        """One of some words; `default` where it is not there, empty where that is a fault."""
+        """One of some words; `default` where it is not there; the first one beside a fault."""
         known = list(words)
         value = self.take(name)
         if value is None:
             if not default:
                 self.wrong(name, f"it is missing: {', '.join(known)}")
-            return default
+            return default or known[0]
         if value in known:
             return str(value)
         self.wrong(name, f"{_quoted(value)} is none of {', '.join(known)}{_near(str(value), known)}")

@@ -20,7 +20,7 @@ __all__ = ["MAX_BYTES", "denial_lines"]
 MAX_BYTES = 640
 """Of all lines together, their ends included."""
 
-_CONTACT = 140
+_CONTACT = 160
 _SHORTEST = 60
 _WORDS = {Effect.BAN: "is banned", Effect.QUARANTINE: "is held back until it was scanned"}
 
@@ -29,12 +29,14 @@ def denial_lines(decision: Decision, *, instead: str = "") -> tuple[str, ...]:
     """Four lines for a decision that refuses; `instead` is a `module@version` of another major version that
     is not affected, where there is no fix of this one.
     """
-    contact = _cut(_plain(decision.contact), _CONTACT)
+    contact = _plain(decision.contact)
     whom = f"Ask for a waiver: {contact}" if contact else "Whoever runs this proxy can grant a waiver."
     last = f"Decision: {decision.id}"
-    spared = MAX_BYTES - _size(whom) - _size(last)
-    helps = _cut(_helps(decision, _plain(instead)), spared - _SHORTEST)
-    first = _cut(_why(decision), spared - _size(helps) - 1)
+    spared = MAX_BYTES - _size(last)
+    helps = _cut(_helps(decision, _plain(instead)), spared - 2 * _SHORTEST)
+    spared -= _size(helps)
+    whom = _cut(whom, min(_CONTACT, spared - _SHORTEST))
+    first = _cut(_why(decision), spared - _size(whom) - 1)
     return first, helps, whom, last
 
 
