@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modgate.cli import FAILED, USAGE
-from modgate.cli.options import run_app, tell
+from modgate.cli.advisories_sync import sync
+from modgate.cli.options import CONTEXT, run_app, tell
 from modgate.cli.speech import AsJson, Lang, catalogue, errors_console, print_json, text
 
 if TYPE_CHECKING:
@@ -140,6 +141,9 @@ def _opened(
         fault = say("advisories.broken", count=opened.broken, entries=opened.entries, first=opened.faults[0])
         errors_console().print(f"modgate: {fault}", style="yellow", soft_wrap=True)
     return opened, wanted
+
+
+app.command("sync", context_settings={**CONTEXT, **_CONTEXT}, help=text("advsync.help.about"))(sync)
 
 
 def run(args: Sequence[str]) -> int:
