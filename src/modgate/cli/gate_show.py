@@ -33,6 +33,8 @@ def show(report: Report, say: Catalogue, out: Console, *, strict: bool) -> None:
         "by": report.by,
     }
     out.print(say("gate.text.sum", **values), markup=False, soft_wrap=True)
+    if not report.revision and report.rows:
+        out.print(say("gate.text.no_policy"), markup=False, soft_wrap=True)
     if report.malformed:
         out.print(say("gate.text.malformed", count=report.malformed), markup=False, soft_wrap=True)
     fixes = [fix_of(row) for row in report.refused if fix_of(row)]

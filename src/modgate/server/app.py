@@ -20,6 +20,7 @@ from modgate import __version__
 from modgate.errors import Denied, ModgateError, Unavailable
 from modgate.firewall.tally import Tally
 from modgate.model.context import ANONYMOUS, Context
+from modgate.server.check import PATH as CHECK
 from modgate.server.exchange import Exchange, check_host, read_exchange
 from modgate.server.goproxy import GoProxy, close_stream, told_of_advisories
 from modgate.server.memo import Memo
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from modgate.model.checksums import ChecksumMirror
     from modgate.model.source import ModuleSource
     from modgate.server.admin import Admin
+    from modgate.server.check import PolicyCheck
     from modgate.server.memo import Hot
     from modgate.server.publish import Publishing
     from modgate.server.transmit import Receive, Send
@@ -110,6 +112,7 @@ class App:
         memo: Hot answers, shared with the listener.
         vulndb: Answers `/vulndb/`; None: nothing is there.
         publishing: Takes uploads; None: there are none.
+        check: Answers what the policy would do with versions; None: nobody does.
         admin: Takes operations over the network; None: nothing is there.
         is_open: Whether everyone may read a module: answers about others are never kept in the memo.
         tally: Counts what was given to whom, shared with the listener; None: nobody does.
@@ -127,12 +130,14 @@ class App:
         memo: Memo | None = None,
         vulndb: VulnDB | None = None,
         publishing: Publishing | None = None,
+        check: PolicyCheck | None = None,
         admin: Admin | None = None,
         is_open: Callable[[str], bool] = lambda _path: True,
         tally: Tally | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._publishing = publishing
+        self._check = check
         self._admin = admin
         self.tally = tally or Tally(clock=time.time, entries=_UNREAD)
         self.settings = settings or Settings(instance=new_request_id())
@@ -174,7 +179,10 @@ class App:
     async def _serve(self, exchange: Exchange, receive: Receive, send: Send) -> None:
         began = self._monotonic()
         if exchange.method == "PUT" and self._publishing is not None and self._takes_upload(exchange):
-            await self._take(self._publishing, exchange, receive, send)
+            await self._take(self._publishing, exchange, receive, send, "publish")
+            return
+        if exchange.method == "POST" and self._check is not None and self._inside(exchange) == CHECK:
+            await self._take(self._check, exchange, receive, send, "check")
             return
         try:
             outcome = await self._outcome(exchange)
@@ -240,15 +248,25 @@ class App:
 
     def _takes_upload(self, exchange: Exchange) -> bool:
         """Whether the URL is one that a version is sent to."""
-        path = exchange.raw_path
-        inside = path.startswith(f"{self._mount}/")
-        return self._publishing is not None and inside and self._publishing.takes(path[len(self._mount) :])
+        return self._publishing is not None and self._publishing.takes(self._inside(exchange))
 
-    async def _take(self, publishing: Publishing, exchange: Exchange, receive: Receive, send: Send) -> None:
-        """Answer an upload: as `__call__`, but for a request with a body."""
+    def _inside(self, exchange: Exchange) -> str:
+        """The raw path after the mount prefix; empty outside of it."""
+        path = exchange.raw_path
+        return path[len(self._mount) :] if path.startswith(f"{self._mount}/") else ""
+
+    async def _take(
+        self,
+        publishing: Publishing | PolicyCheck,
+        exchange: Exchange,
+        receive: Receive,
+        send: Send,
+        kind: str,
+    ) -> None:
+        """Answer an upload or a question: as `__call__`, but for a request with a body."""
         began, sent = self._monotonic(), 0
         body = publishing.body(receive)
-        outcome = _Outcome(Response(499), "publish", "error")
+        outcome = _Outcome(Response(499), kind, "error")
         try:
             try:
                 check_host(exchange)

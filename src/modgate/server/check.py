@@ -11,25 +11,30 @@ Modules that the asker may not read are answered `unknown`, whether they exist o
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from modgate.errors import Invalid, TooLarge
+from modgate.errors import Invalid, TooLarge, Unavailable
 from modgate.gomod import module
 from modgate.model.check import MAX_BODY, MAX_VERSIONS, Checked, Judged, Question, judged
-from modgate.server.respond import Headers, Response
+from modgate.model.context import ANONYMOUS, Context
+from modgate.server.publish import Body, Patience
+from modgate.server.respond import Headers, Response, error_response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from modgate.model.context import Context
     from modgate.model.guard import Guard
+    from modgate.server.exchange import Exchange
+    from modgate.server.transmit import Receive
 
 __all__ = ["PATH", "PolicyCheck"]
 
 PATH = "/policy/check"
 _AT_ONCE = 16
+_PATIENCE = Patience(stall=10.0, total=60.0, uploads=8)
 _YIELD = 64
 
 _decoder = msgspec.json.Decoder(Question)
@@ -54,9 +59,42 @@ class PolicyCheck:
         self._guard = guard
         self._admits = admits
         self._standing = standing
+        self._under_way = 0
 
-    async def answer(self, ctx: Context, body: AsyncIterator[bytes]) -> Response:
-        """The answer to a question. Raises Invalid for one that is none, TooLarge."""
+    @staticmethod
+    def body(receive: Receive) -> Body:
+        """The body of a question that is to be answered."""
+        return Body(receive, _PATIENCE, time.monotonic)
+
+    @staticmethod
+    def principal(exchange: Exchange) -> str:
+        """Who asks."""
+        return exchange.principal
+
+    async def answer(self, exchange: Exchange, path: str, principal: str, body: Body) -> Response:  # noqa: ARG002  as uploads
+        """The answer to a question. Raises Invalid for one that is none, TooLarge, DisconnectedError."""
+        if self._under_way >= _PATIENCE.uploads:
+            raise Unavailable("too many questions are under way", kind="overloaded", retry_after=2)
+        ctx = Context(
+            principal=principal or ANONYMOUS,
+            consumer=exchange.consumer,
+            groups=exchange.groups,
+            request_id=exchange.request_id,
+        )
+        self._under_way += 1
+        pieces = body.pieces()
+        try:
+            return await self._answer(ctx, pieces)
+        finally:
+            self._under_way -= 1
+            await pieces.aclose()
+
+    @staticmethod
+    def failed(error: Exception, request_id: str) -> Response:
+        """What the asker is told about an error."""
+        return error_response(error, request_id)
+
+    async def _answer(self, ctx: Context, body: AsyncIterator[bytes]) -> Response:
         question = _question(await _whole(body))
         revision, advisories = self._standing()
         found = await self._judge(ctx, question.versions)

@@ -116,6 +116,13 @@ class Wall:
         """Moves whenever an answer that was given may be another one now."""
         return self.guard.generation
 
+    def standing(self) -> tuple[str, str]:
+        """The revision of the policy in force and the digest of the advisories; empty for none."""
+        index = self._advisories()
+        policy = self.guard.policy
+        revision = "" if policy is ALLOW_ALL else policy.revision
+        return revision, "" if isinstance(index, Unknown) else index.digest
+
     def guarded(self, source: ModuleSource, quiet: ModuleSource) -> ModuleSource:
         """The firewall in front of a source."""
         return GuardedSource(source, self.guard, self._told, quiet)

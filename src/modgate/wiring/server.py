@@ -15,6 +15,7 @@ import structlog
 
 from modgate.errors import ModgateError
 from modgate.server.app import App, Settings
+from modgate.server.check import PolicyCheck
 from modgate.server.descriptors import connections_within, raise_limit
 from modgate.server.listener import Listen, Listener, Tls, new_event_loop
 from modgate.server.memo import Memo
@@ -68,6 +69,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
         vulndb = VulnDB(advisories.mirror)
         notices = await stack.enter_async_context(follow_notices(gate))
         stack.callback(advisories.on_change(notices.advisories_changed))
+        notices.advisories_changed(None, advisories.index)
         stack.push_async_callback(running.close)
         app = _app(gate, gate.inner, memo, lambda: works(), running, vulndb)  # noqa: PLW0108  it is made below
         switch = Switch(app)
@@ -191,6 +193,9 @@ def _app(  # noqa: PLR0917  each is one of a kind
         ),
         metrics=ground.metrics,
         publishing=build_publishing(ground, inner.publisher),
+        check=PolicyCheck(
+            gate.wall.guard, lambda ctx, path: ground.table.find(path).admits(ctx), gate.wall.standing
+        ),
         vulndb=vulndb,
         admin=build_admin(config, works, running),
         is_open=ground.table.is_open,
