@@ -398,6 +398,18 @@ async def test_a_server_that_is_away_at_the_start_is_waited_for_where_that_is_wa
     await ledger.close()
 
 
+async def test_the_address_is_told_to_who_starts_the_gate_and_not_to_its_clients(own: Cluster) -> None:
+    ledger = await SqlLedger.open_url(own.url(), clock=SetClock(), patience=SHORT)
+    own.stop()
+    with pytest.raises(Unavailable) as told:
+        await ledger.first_seen(record(1))
+    assert told.value.where == "the ledger"
+    assert "postgresql://" not in str(told.value)
+    await ledger.close()
+    with pytest.raises(Unavailable, match="postgresql://admin@"):
+        await SqlLedger.open_url(own.url(), clock=SetClock(), patience=SHORT)
+
+
 async def test_what_a_server_refuses_is_not_waited_for(fresh_database: str) -> None:
     with pytest.raises(Unavailable, match="does not exist"):
         await SqlLedger.open_url(cluster().url("nowhere"), clock=SetClock(), later=True)

@@ -53,7 +53,8 @@ class Database:
     Args:
         engine: For reading.
         writing: The same with what begins a transaction that writes.
-        where: For error texts: no secret.
+        where: For error texts while it is opened: no secret.
+        outside: For error texts afterwards, which clients of the gate read; None: the same.
         readers: How many threads may read beside the one that writes; 0: all work is done by that one.
         present: Raises Unavailable where what SQLite has open is no longer what its path names.
         free: Gives some pages back that hold nothing, and says whether there may be more; None where that
@@ -67,6 +68,7 @@ class Database:
         writing: Engine,
         where: str,
         *,
+        outside: str | None = None,
         readers: int = 2,
         present: Callable[[], None] = lambda: None,
         free: Callable[[Connection], bool] | None = None,
@@ -74,6 +76,7 @@ class Database:
     ) -> None:
         self.engine = engine
         self.where = where
+        self._outside = outside
         self.readers = readers
         self.present = present
         self._free = free
@@ -122,6 +125,10 @@ class Database:
                 return work(connection)
 
         return self._go(go)
+
+    def opened(self) -> None:
+        """From now on texts may reach clients of the gate."""
+        self.where = self._outside or self.where
 
     def free_some(self) -> bool:
         """Give some pages back that hold nothing; whether there may be more."""

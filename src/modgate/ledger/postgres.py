@@ -143,7 +143,12 @@ def postgres(
     event.listen(engine, "begin", _begin)
     reading = engine.execution_options(isolation_level="AUTOCOMMIT")
     return Database(
-        reading, engine.execution_options(writes=True), where, readers=_THREADS - 1, pause=patience.pause
+        reading,
+        engine.execution_options(writes=True),
+        where,
+        outside="the ledger",  # where a database is, is nobody's business but the operator's
+        readers=_THREADS - 1,
+        pause=patience.pause,
     )
 
 

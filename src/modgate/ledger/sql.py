@@ -163,6 +163,7 @@ class SqlLedger:
         except BaseException:
             await ledger.close()
             raise
+        database.opened()
         return ledger
 
     # --- the promises of model/ledger.py
