@@ -36,9 +36,10 @@ groups = ["blue"]
 """
 
 
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     """A gate that refuses critical versions to one team."""
+    tmp_path = tmp_path_factory.mktemp("check")
     world = World(tmp_path / "proxy")
     for version in ("v1.1.0", "v1.2.0"):
         world.add("example.test/bad", version)
