@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from modgate.gomod.protocol import Request
     from modgate.gomod.types import ModulePath, ModuleVersion
     from modgate.model import Answer, BlobStore, ChecksumDatabase, Context, Ledger, ModuleSource
+    from modgate.model.advisory import Advisories
     from modgate.model.inspection import Inspector
     from modgate.operations.records import Records
     from modgate.operations.webhooks import Webhooks
@@ -47,6 +48,10 @@ class Way(Protocol):
 
 class Syncing(Protocol):
     """The databases of advisories: `wiring.advisories.Following`."""
+
+    @property
+    def index(self) -> Advisories:
+        """Everything known, of this moment."""
 
     async def sync(self, *, smaller: bool = False) -> Sequence[Outcome]:
         """Look at all of them now; what came of each. `smaller`: although one lost most of its entries.

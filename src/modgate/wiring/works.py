@@ -91,7 +91,7 @@ def build_works(
         serving=serving,
         bundle=bundle,
         inspector=_inspector(gate),
-        records=build_records(gate),
+        records=build_records(gate, advisories),
         firewall=gate.wall.guard,
         webhooks=Webhooks(gate, dispatcher),
         advisories=advisories,
@@ -116,7 +116,7 @@ async def operate_here(config: Config, name: str, params: Mapping[str, Any]) -> 
     async with AsyncExitStack() as stack:
         gate = await stack.enter_async_context(open_gate(config))
         advisories = None
-        if name == "advisories-sync":
+        if name in {"advisories-sync", "impact"}:
             from modgate.wiring.advisories import open_advisories  # noqa: PLC0415  no other operation asks
 
             advisories = await stack.enter_async_context(open_advisories(gate))
