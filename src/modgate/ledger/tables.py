@@ -69,7 +69,7 @@ audit = Table(
     Column("facts", Text, nullable=False),
     Column("previous", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
-    Index("audit_path", "path", "version", "number"),
+    Index("audit_path", "path", "number"),
     Index("audit_ref", "ref", "number"),
     Index("audit_kind", "kind", "number"),
 )

@@ -62,6 +62,7 @@ _DROP = delete(tables.consumer_use).where(
     _USE.path == bindparam("of_path"),
     _USE.version == bindparam("of_version"),
     _USE.ref == bindparam("of_ref"),
+    _USE.last < bindparam("before"),
 )
 
 

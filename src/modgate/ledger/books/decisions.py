@@ -57,7 +57,7 @@ _MET = (
     )
 )
 _OLD = select(_ROW.id).where(_ROW.last < bindparam("before")).limit(bindparam("most"))
-_DROP = delete(tables.decision).where(_ROW.id == bindparam("of_id"))
+_DROP = delete(tables.decision).where(_ROW.id == bindparam("of_id"), _ROW.last < bindparam("before"))
 _COUNTS = (
     select(_ALLOWED.rule, func.sum(_ALLOWED.count))
     .where(_ALLOWED.day >= bindparam("since"))

@@ -73,7 +73,9 @@ _OLD = (
     .where(_ROW.state != "waiting", _ROW.moved < bindparam("before"))
     .limit(bindparam("most"))
 )
-_DROP = delete(tables.outbox).where(_ROW.number == bindparam("of_number"))
+_DROP = delete(tables.outbox).where(
+    _ROW.number == bindparam("of_number"), _ROW.state != "waiting", _ROW.moved < bindparam("before")
+)
 
 
 def _set_mark(insert: Callable[[Any], Any]) -> Executable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,18 +23,18 @@ async def sweep(
 ) -> int:
     """Drop what `find` finds (with `values`, and the parameter `most`), until it finds no more; how many.
 
-    `names` are the parameters by which `drop` takes the columns of one found row.
+    `names` are the parameters by which `drop` takes the columns of one found row, beside `values`: it looks
+    again whether the row is to go, since rows are found before anybody is kept from writing.
     """
-
-    def some(connection: Connection) -> int:
-        found = connection.execute(find, {**values, "most": SWEEP}).all()
-        if found:
-            connection.execute(drop, [dict(zip(names, row, strict=True)) for row in found])
-        return len(found)
-
     gone = 0
     while True:
-        count = await ledger.transact(some)
-        gone += count
-        if count < SWEEP:
+        found = await ledger.query(find, {**values, "most": SWEEP})
+        rows = [{**values, **dict(zip(names, row, strict=True))} for row in found]
+        if rows:
+            gone += await ledger.transact(partial(_drop, drop=drop, rows=rows))
+        if len(rows) < SWEEP:
             return gone
+
+
+def _drop(connection: Connection, *, drop: Any, rows: Sequence[Mapping[str, object]]) -> int:
+    return connection.execute(drop, rows).rowcount

@@ -36,7 +36,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number"),
     )
     op.create_index("audit_kind", "audit", ["kind", "number"])
-    op.create_index("audit_path", "audit", ["path", "version", "number"])
+    op.create_index("audit_path", "audit", ["path", "number"])
     op.create_index("audit_ref", "audit", ["ref", "number"])
     op.create_table(
         "audit_head",
