@@ -61,6 +61,12 @@ _IN_GROUPS = {
     ("sumdb", "keygen"),
     ("sumdb", "verify"),
     ("sumdb", "mirror"),
+    ("policy", "check"),
+    ("policy", "test"),
+    ("policy", "explain"),
+    ("policy", "diff"),
+    ("policy", "show"),
+    ("policy", "schema"),
     ("vcs", "get"),
     ("vcs", "list"),
 }

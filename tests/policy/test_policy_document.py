@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -200,3 +201,13 @@ def test_the_example_in_the_documentation_passes_its_own_tests(file: str) -> Non
     trials = run_cases(policy, parse_cases(text, form=form, name=file), now=1_780_000_000.0)
     assert [trial.case.name for trial in trials if trial.wrong] == []
     assert trials
+
+
+def test_every_piece_of_a_policy_in_the_documentation_is_one() -> None:
+    page = (DOCS / "policy.md").read_text(encoding="utf-8")
+    pieces = [
+        body for body in re.findall(r"```\n(.*?)```", page, re.DOTALL) if body.startswith(("[", "version"))
+    ]
+    for piece in pieces:
+        parse_policy(piece if piece.startswith("version") else f"version = 1\n{piece}")
+    assert len(pieces) == 6

@@ -219,12 +219,15 @@ def show_diff(document: dict[str, Any], say: Catalogue) -> None:
 def show_policy(facts: dict[str, Any], say: Catalogue) -> None:
     """What is in force, since when, and what is wrong with the file."""
     out = console()
-    if not facts["file"]:
+    if not facts["configured"]:
         out.print(say("policy.show.none"))
     else:
-        since = dt.datetime.fromtimestamp(facts["since"], tz=dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-        out.print(Text(facts["file"]), soft_wrap=True)
-        _indented(say("policy.show.since", revision=facts["revision"], since=since))
+        out.print(Text(facts["file"] or say("policy.show.in_force")), soft_wrap=True)
+        if facts["since"]:
+            since = dt.datetime.fromtimestamp(facts["since"], tz=dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+            _indented(say("policy.show.since", revision=facts["revision"], since=since))
+        else:
+            _indented(say("policy.check.revision", revision=facts["revision"], select=facts["select"]))
         _indented(say("policy.show.select", select=facts["select"], default=facts["default"]))
     for number, rule in enumerate(facts["rules"], start=1):
         mode = "" if rule["mode"] == "enforce" else f", {rule['mode']}"

@@ -19,6 +19,7 @@ from modgate.operations.params import params_as
 from modgate.operations.records import records_of
 from modgate.policy.comparing import compare
 from modgate.policy.document import parse_policy
+from modgate.policy.rules import ALLOW_ALL
 from modgate.policy.telling import decision_document, facts_document, told_rules
 from modgate.policy.texts import denial_lines
 
@@ -118,11 +119,13 @@ async def show(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Event,
     params_as(ShowParams, params)
     wall = _wall(works)
     policy, now = wall.policy, works.clock()
-    status = (await works.status()).get("policy") or {}
+    # Since when, and what is wrong with the file, only a running server can say.
+    status = ((await works.status()).get("policy") or {}) if works.serving else {}
     rules = [{"id": rule.id, "effect": rule.effect.value, "mode": rule.mode.value} for rule in policy.rules]
     yield Summary(
         ok=not status.get("error"),
         facts={
+            "configured": policy is not ALLOW_ALL,
             "revision": policy.revision,
             "select": policy.select,
             "default": policy.default.value,
