@@ -11,8 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import LargeBinary, text
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -29,7 +27,13 @@ _TURNS = {"turn": int.from_bytes(b"modgate")}
 
 def insert_for(dialect: str) -> Callable[[Any], Any]:
     """The `insert` of a dialect, which knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
-    return postgresql_insert if dialect == "postgresql" else sqlite_insert
+    if dialect == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as postgresql_insert  # noqa: PLC0415  not for SQLite
+
+        return postgresql_insert
+    from sqlalchemy.dialects.sqlite import insert as sqlite_insert  # noqa: PLC0415  likewise
+
+    return sqlite_insert
 
 
 class PerDialect:
