@@ -56,6 +56,7 @@ _LONGEST_BROKEN = 60.0
 _AT_FAULT = frozenset({400, 413, 422})
 _TRIES_AT_FAULT = 3
 _ERROR = 300
+_WARN_EVERY = 60.0
 _SECRET_FORMS = frozenset({"feishu", "dingtalk"})
 
 
@@ -123,6 +124,7 @@ class Worker:
         self._say = Catalogue(target.language)
         self._news = asyncio.Event()
         self._lease: Lease | None = None
+        self._warned = 0.0
         self._log = structlog.get_logger("modgate.notify")
 
     @property
@@ -220,7 +222,9 @@ class Worker:
         )
         next_at = None if tried >= most else now + pause
         await self._settle(lambda: self._outbox.failed(number, error=attempt.error, next_at=next_at))
-        log = self._log.warning if next_at is None or tried == 1 else self._log.info
+        loud = next_at is None or now - self._warned >= _WARN_EVERY
+        self._warned = now if loud else self._warned
+        log = self._log.warning if loud else self._log.debug
         log(
             "webhook: given up" if next_at is None else "webhook: not delivered",
             webhook=self.target.name,

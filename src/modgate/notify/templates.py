@@ -1,9 +1,9 @@
 """The body of a message in the form of each service: a message in, bytes out.
 
 No form lets a text from outside act. Where a service has elements that take plain text and nothing else,
-those are used (Teams: TextRun; Feishu: `post` with `text` elements; DingTalk: `text`); Slack's text is escaped
-and stands within code spans. So `<!channel>`, `@all`, links and markup of any kind arrive as the characters
-that they are.
+those are used (Teams: TextRun; Feishu: `post` with `text` elements; DingTalk: `text`). Slack's text is
+escaped and stands within code spans. So `<!channel>`, `@all`, links and markup of any kind arrive as the
+characters that they are.
 
 Each form stays within its service's limit: versions are left out, from the end, until it does.
 
