@@ -47,7 +47,7 @@ def events_of(
     vulnerable: Sequence[str], patched: Sequence[str] = (), unaffected: Sequence[str] = ()
 ) -> list[dict[str, str]]:
     """The events of one SEMVER range, versions without `v`. Raises Invalid for what cannot be read."""
-    affected = [each for text in vulnerable for each in _intervals(text)] or [(_LOWEST, None)]
+    affected = [each for text in vulnerable or ("*",) for each in _intervals(text)]
     for text in (*patched, *unaffected):
         for cut in _intervals(text):
             affected = [piece for interval in affected for piece in _without(interval, cut)]
