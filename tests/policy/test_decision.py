@@ -94,6 +94,14 @@ def test_what_nobody_knows_is_decided_by_on_error_and_told(on_error: str, effect
     assert (decision.effect.value, decision.unknown) == (effect, "age: the ledger is away")
 
 
+@pytest.mark.parametrize(("on_error", "effect"), [("allow", "allow"), ("deny", "deny")])
+def test_an_exception_that_nobody_can_judge_lets_through_on_the_side_of_allow(
+    on_error: str, effect: str
+) -> None:
+    exception = f'effect = "allow"\non_error = "{on_error}"\nwhen = {{ licences = "MIT" }}'
+    assert _decide(_policy(exception, 'effect = "deny"'), FACTS).effect == effect
+
+
 def test_a_condition_that_does_not_hold_settles_it_whatever_is_unknown() -> None:
     policy = _policy('effect = "deny"\non_error = "deny"\nwhen = { age = "< 7d", modules = "other.org" }')
     assert _decide(policy, FACTS).unknown == ""
@@ -214,7 +222,11 @@ def test_a_canary_at_ten_percent_takes_in_a_tenth_of_a_thousand_and_always_the_s
 
 
 def test_a_consumer_has_the_same_place_in_every_process() -> None:
-    program = "from modgate.policy.rollout import place; print(place('r1', 'team-7'))"
+    program = (
+        "from modgate.policy.rollout import Canary\n"
+        "canary = Canary(1000)\n"
+        "print([n for n in range(300) if canary.takes_in('r1', f'team-{n}', frozenset())])"
+    )
     told = {
         subprocess.run(
             [sys.executable, "-c", program],
@@ -225,7 +237,7 @@ def test_a_consumer_has_the_same_place_in_every_process() -> None:
         ).stdout
         for seed in ("1", "2")
     }
-    assert told == {f"{place('r1', 'team-7')}\n"}
+    assert told == {f"{[n for n in range(300) if place('r1', f'team-{n}') < 1000]}\n"}
 
 
 def test_named_groups_are_in_whatever_their_share() -> None:
