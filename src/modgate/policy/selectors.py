@@ -38,8 +38,11 @@ class Choice:
         return ", ".join([*words, *(f"not {each}" for each in self.spared)])
 
 
+@lru_cache(maxsize=65536)
 def module_matches(pattern: str, path: str) -> bool:
-    """Whether a module path lies under a glob of GOPRIVATE's kind, or several with commas between."""
+    """Whether a module path lies under a glob of GOPRIVATE's kind, or several with commas between. A list asks
+    it of each of its versions.
+    """
     return match_prefix_patterns(pattern, path)
 
 

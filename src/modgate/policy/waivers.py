@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from modgate.errors import Invalid
-from modgate.gomod.patterns import malformed_patterns, match_prefix_patterns
+from modgate.gomod.patterns import malformed_patterns
 from modgate.policy.ranges import parse_range
-from modgate.policy.selectors import consumer_matches
+from modgate.policy.selectors import consumer_matches, module_matches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ def in_force(waiver: Waiver, now: float) -> bool:
 
 def pattern_covers(waiver: Waiver, path: str) -> bool:
     """Whether it concerns a module."""
-    return match_prefix_patterns(waiver.pattern, path)
+    return module_matches(waiver.pattern, path)
 
 
 def covers(
