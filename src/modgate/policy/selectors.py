@@ -40,8 +40,8 @@ class Choice:
 
 @lru_cache(maxsize=65536)
 def module_matches(pattern: str, path: str) -> bool:
-    """Whether a module path lies under a glob of GOPRIVATE's kind, or several with commas between. A list asks
-    it of each of its versions.
+    """Whether a module path lies under a glob of GOPRIVATE's kind, or several with commas between. A list
+    asks it of each of its versions.
     """
     return match_prefix_patterns(pattern, path)
 
