@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from typing import TYPE_CHECKING
 
@@ -135,6 +136,11 @@ def _refused() -> Denied:
     return Denied(_REFUSED, next_step="If it may be reached, write internal = true beside it.")
 
 
+def _reason(error: OSError) -> str:
+    # The client's own text names the address that was tried.
+    return os.strerror(error.errno) if error.errno else type(error).__name__
+
+
 def _said(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
         return "its certificate is not trusted"
@@ -143,9 +149,9 @@ def _said(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "its host does not resolve"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"it cannot be reached: {error.os_error.strerror or type(error.os_error).__name__}"
+        return f"it cannot be reached: {_reason(error.os_error)}"
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "it closed the connection without an answer"
     if isinstance(error, OSError):
-        return f"the connection failed: {error.strerror or type(error).__name__}"
+        return f"the connection failed: {_reason(error)}"
     return f"it gave no HTTP answer ({type(error).__name__})"
