@@ -116,10 +116,15 @@ class Firewall:
 
     @property
     def generation(self) -> int:
-        """See `Guard`. Asked on every hit, so it is here that time and the advisories are looked at."""
+        """See `Guard`. Asked on every hit, so nothing is looked at here: see `look`."""
+        return self._generation
+
+    def look(self) -> None:
+        """See whether the advisories are others, or a waiver has ended. Every decision looks, and somebody
+        several times a second, for the sake of answers that are ready-made.
+        """
         if self._advisories() is not self._index or self._clock() >= self._edge:
             self._renew()
-        return self._generation
 
     def adopt(self, policy: Policy) -> None:
         """Another policy is in force."""
@@ -147,7 +152,7 @@ class Firewall:
         return plan.touched or plan.concerned
 
     def _plan(self, path: ModulePath) -> _Plan:
-        _ = self.generation
+        self.look()
         plan = self._plans.get(path)
         if plan is None:
             plan = self._planned(path)
@@ -323,7 +328,7 @@ class Firewall:
         return None
 
     def _keep(self, decision: Decision, ctx: Context, until: float, generation: int) -> None:
-        if generation != self.generation:
+        if generation != self._generation:
             return
         shared = not decision.personal and not decision.notable
         path, version = decision.path, decision.version

@@ -258,7 +258,7 @@ class GateProtocol(HttpToolsProtocol):
                 raise ValueError("the request head is too large")
         self._head_bytes = 0
         if self._shared.shortcuts and self._is_plain_get() and self._idle():
-            hot = self._memo.get(self.url)
+            hot = self._memo.get(self.url) or self._own_hot()
             if hot is not None and self._can_send(hot):
                 self._hot = hot
                 return
@@ -296,7 +296,8 @@ class GateProtocol(HttpToolsProtocol):
             return
         data = self._data
         account = self._asking()
-        if data.endswith(_HEAD_END) and data.count(_HEAD_END) == 1:
+        # The same bytes of another client are not answered with what this one alone is given.
+        if not hot.key[1] and data.endswith(_HEAD_END) and data.count(_HEAD_END) == 1:
             head = bytes(data)
             self._memo.remember(head, hot)
             if self._account is None and len(head) <= MAX_HEAD:
@@ -304,6 +305,13 @@ class GateProtocol(HttpToolsProtocol):
                     self._accounts.clear()
                 self._accounts[head] = account
         self._send_hot(hot, account)
+
+    def _own_hot(self) -> Hot | None:
+        """What this consumer alone is given, where it is the same for all requests of the connection."""
+        account = self._account
+        if account is None or not account.consumer or self._naming is not self._shared.naming:
+            return None
+        return self._memo.get(self.url, account.consumer)
 
     def _introduce(self) -> None:
         """Find out who the connection's requests come from, as far as that is the same for all."""

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["Wall", "read_policy", "wanted"]
 
 _LOOK = 1.0
+_TICK = 0.25
 _WAIVERS = 5.0
 _RETRY = 5.0
 _MAX_SIZE = 4 << 20
@@ -130,7 +131,7 @@ class Wall:
     def read_from(self, advisories: Callable[[], Advisories | Unknown]) -> None:
         """The index of advisories in force; Unknown while none could be read."""
         self._advisories = advisories
-        _ = self.guard.generation
+        self.guard.look()
 
     def tell_broken(self, told: Callable[[str], None]) -> None:
         """Tell `told` when a policy was not taken, with the reason."""
@@ -188,6 +189,7 @@ class Wall:
         """Look at the policy's file and at waivers until the context ends."""
         self._start(self._watch())
         self._start(self._watch_waivers())
+        self._start(self._look())
         try:
             yield
         finally:
@@ -264,6 +266,11 @@ class Wall:
             if found != known and found == seen:
                 await self._reloaded("the file changed")
             seen = found
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK)
+            self.guard.look()
 
     async def _watch_waivers(self) -> None:
         while True:

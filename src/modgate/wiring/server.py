@@ -151,14 +151,14 @@ def _retention(gate: Gate) -> Retention:
 
 
 def _memo(gate: Gate) -> Memo:
-    store, mount = gate.standing.store, gate.ground.config.prefix
+    store, mount, guard = gate.standing.store, gate.ground.config.prefix, gate.wall.guard
     memo = Memo(
         clock=time.monotonic,
         generation=lambda: (
             store.generation,
             gate.publisher.generation if gate.publisher else 0,
             gate.epoch,
-            gate.wall.generation,
+            guard.generation,
         ),
         max_bytes=gate.ground.config.cache.memory,
     )
