@@ -116,7 +116,7 @@ def test_govulncheck_finds_the_same_by_the_mirror_as_by_a_folder(go_command: str
     if not SHARED.exists():
         pytest.skip("the data of the Go vulnerability database is not at hand")
     environment = dict(os.environ, GOBIN=str(tmp_path / "bin"))
-    tool = "golang.org/x/vuln/cmd/govulncheck@v1.1.4"
+    tool = "golang.org/x/vuln/cmd/govulncheck@v1.9.0"
     made = subprocess.run([go_command, "install", tool], env=environment, capture_output=True, check=False)
     if made.returncode:
         pytest.skip("govulncheck cannot be had")
@@ -168,4 +168,4 @@ def test_govulncheck_finds_the_same_by_the_mirror_as_by_a_folder(go_command: str
             mirrored = found(f"{running.url}/vulndb", *mode)
             assert mirrored == found(f"file://{folder}", *mode)
             assert any("golang.org/x/text" in each for each in mirrored)
-            assert len(mirrored) > 3
+            assert len(mirrored) >= 3
