@@ -169,3 +169,29 @@ def test_govulncheck_finds_the_same_by_the_mirror_as_by_a_folder(go_command: str
             assert mirrored == found(f"file://{folder}", *mode)
             assert any("golang.org/x/text" in each for each in mirrored)
             assert len(mirrored) >= 3
+
+
+def test_a_reload_follows_other_databases(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    first.write_text(json.dumps(entry(1)) + "\n")
+    second.write_text(json.dumps(entry(2)) + "\n")
+    settings = tmp_path / "gate" / "modgate.toml"
+    with gate(tmp_path / "gate", str(first)) as running:
+        until(lambda: ids(running) == ["GO-2024-0001"])
+        settings.write_text(settings.read_text().replace(str(first), f'{first}", "{second}'))
+        until(lambda: ids(running) == ["GO-2024-0001", "GO-2024-0002"])
+        settings.write_text(settings.read_text().replace(f'{first}", "', ""))
+        until(lambda: ids(running) == ["GO-2024-0002"])
+
+
+def test_a_second_gate_reads_the_first_ones_mirror(tmp_path: Path) -> None:
+    database = tmp_path / "db.jsonl"
+    old = {**entry(2), "modified": "2020-01-01T00:00:00Z"}
+    database.write_text(json.dumps(entry(1)) + "\n")
+    with gate(tmp_path / "one", str(database)) as one:
+        until(lambda: ids(one) == ["GO-2024-0001"])
+        with gate(tmp_path / "two", f"{one.url}/vulndb", interval=0.5) as two:
+            until(lambda: ids(two) == ["GO-2024-0001"])
+            # Older than what is there: only that the first has changed tells of it.
+            database.write_text("".join(json.dumps(each) + "\n" for each in (entry(1), old)))
+            until(lambda: ids(two) == ["GO-2024-0001", "GO-2024-0002"])
