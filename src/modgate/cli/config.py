@@ -193,7 +193,9 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return f"{value:g}s"
+        from modgate.config.values import write_duration  # noqa: PLC0415  likewise
+
+        return write_duration(value)
     if isinstance(value, int) and value and value % (1 << 20) == 0:
         return f"{value >> 20}MiB"
     return str(value)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from modgate.config.model import Config
-from modgate.config.values import Listen, StoreSpec
+from modgate.config.values import Listen, StoreSpec, write_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -118,8 +118,7 @@ def _written(default: object, leaf: str) -> str:
     if isinstance(default, Listen | StoreSpec):
         return _toml(str(default))
     if isinstance(default, float):
-        days = default / 86400
-        return _toml(f"{days:g}d" if days >= 1 and days.is_integer() else f"{default:g}s")
+        return _toml(write_duration(default))
     if isinstance(default, int) and not isinstance(default, bool) and default and default % (1 << 20) == 0:
         whole = default >> 20
         return _toml(f"{whole >> 10}GiB" if whole % 1024 == 0 else f"{whole}MiB")

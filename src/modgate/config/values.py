@@ -23,6 +23,7 @@ __all__ = [
     "parse_size",
     "parse_store",
     "redact",
+    "write_duration",
 ]
 
 _UNITS = {
@@ -84,6 +85,14 @@ def parse_duration(value: object) -> float:
         if parts and "".join(number + unit for number, unit in parts) == text:
             return sum(float(number) * _SECONDS[unit] for number, unit in parts)
     raise ValueError('a duration is a number of seconds or a text such as "30s", "1m30s" or "250ms"')
+
+
+def write_duration(seconds: float) -> str:
+    """What `parse_duration` reads as so many seconds: whole days as such."""
+    days = seconds / 86400
+    if days >= 1 and days.is_integer():
+        return f"{int(days)}d"
+    return f"{int(seconds)}s" if seconds.is_integer() else f"{seconds!r}s"
 
 
 def parse_list(value: object) -> tuple[str, ...]:
