@@ -119,6 +119,7 @@ def _rows(facts: Facts, say: Catalogue, now: float) -> Iterator[tuple[str, list[
         ("ledger", "ledger", _ledger),
         ("log", "checksum_log", _log),
         ("index", "index", _index),
+        ("policy", "policy", _policy),
         ("process", "process", _process),
     )
     for heading, name, shown in parts:
@@ -283,6 +284,16 @@ def _config(config: Mapping[str, Any], say: Catalogue, now: float) -> Iterable[R
     if config.get("needs_restart"):
         keys = ", ".join(map(str, config["needs_restart"]))
         yield Text(f"! {say('status.config.restart', keys=keys)}", style="yellow")
+
+
+def _policy(policy: Facts, say: Catalogue) -> Iterable[RenderableType]:
+    counts = say("status.policy.line", rules=f"{policy['rules']:,}", waivers=f"{policy['waivers']:,}")
+    yield Text(_SEPARATOR.join([part for part in (policy.get("file"), counts) if part]))
+    if policy.get("error"):
+        yield Text(f"✗ {say('status.policy.refused', error=str(policy['error']))}", style="red")
+    if policy.get("decisions_waiting"):
+        count = f"{policy['decisions_waiting']:,}"
+        yield Text(f"! {say('status.policy.waiting', count=count)}", style="yellow")
 
 
 def _problems(problems: list[str], say: Catalogue) -> Iterable[RenderableType]:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from modgate.feeds.bookmark import Bookmark
     from modgate.feeds.entries import Entry, Page
     from modgate.feeds.refresher import Lists, Refresher
-    from modgate.gomod.types import ModulePath
+    from modgate.gomod.types import ModulePath, ModuleVersion
     from modgate.model import Upstream
     from modgate.telemetry import Metrics
 
@@ -94,6 +94,7 @@ class Follower:
         pause: Waits so many seconds.
         chance: Evenly from 0 to 1.
         metrics: What is counted.
+        announced: Told of each version of a module that is kept, with when it was announced (Unix seconds).
     """
 
     def __init__(
@@ -109,8 +110,10 @@ class Follower:
         pause: Callable[[float], Awaitable[None]],
         chance: Callable[[], float],
         metrics: Metrics,
+        announced: Callable[[ModuleVersion, float], None] = lambda _version, _at: None,
     ) -> None:
         self._upstream = upstream
+        self._announced = announced
         self._lists = lists
         self._refresher = refresher
         self._bookmark = bookmark
@@ -305,6 +308,8 @@ class Follower:
                 since = min(min(entry.at or now, now) for entry in entries)
                 if not self._refresher.add(path, [entry.version.version for entry in entries], since):
                     return False
+                for entry in entries:
+                    self._announced(entry.version, min(entry.at or now, now) / SECOND)
             self._known.update((entry.mark, None) for entry in entries)
             self._entries += len(entries)
             self._metrics.index_entries(len(entries))

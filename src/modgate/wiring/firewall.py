@@ -25,6 +25,7 @@ from modgate.firewall.patience import Patience
 from modgate.firewall.received import Received
 from modgate.firewall.recorder import Recorder
 from modgate.model.decisions import PolicyRevision
+from modgate.model.sightings import Sighting
 from modgate.policy.advisories import AdvisoryIndex
 from modgate.policy.document import parse_policy
 from modgate.policy.facts import Unknown
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from modgate.config import Config
     from modgate.gomod.protocol import Request
+    from modgate.gomod.types import ModuleVersion
     from modgate.model import Answer, Context, ModuleSource
     from modgate.model.advisory import Advisories
     from modgate.model.decision import Decision
@@ -160,6 +162,11 @@ class Wall:
     def reload(self, why: str) -> None:
         """Read the policy again, beside whatever goes on."""
         self._start(self._reloaded(why, anew=True))
+
+    def announced(self, version: ModuleVersion, at: float) -> None:
+        """The module index announced a version, which matters where a rule asks for ages."""
+        if "age" in self.guard.policy.needs:
+            self.ages.announced([Sighting(version.path, version.version, at, "index")])
 
     async def refresh_waivers(self) -> None:
         """Look at the waivers beside the policy's file now; those known stay while nobody answers."""

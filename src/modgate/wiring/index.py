@@ -127,6 +127,7 @@ def _build(gate: Gate, bookmark: Bookmark) -> Follower:
         pause=asyncio.sleep,
         chance=random.random,
         metrics=metrics,
+        announced=gate.wall.announced,
     )
 
 
