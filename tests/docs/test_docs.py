@@ -14,6 +14,7 @@ import pytest
 from modgate.cli import COMMANDS
 from modgate.config import FLAGS, all_keys, load
 from modgate.config.load import _OF_THE_COMMANDS
+from modgate.firewall.owners import parse_owners
 from modgate.policy.document import parse_policy
 from tests.docs.tables import BEGIN, END, PAGE, ROOT, configuration
 
@@ -45,6 +46,15 @@ _IN_GROUPS = {
     ("advisories", "affects"),
     ("advisories", "show"),
     ("advisories", "stats"),
+    ("audit", "verify"),
+    ("audit", "head"),
+    ("consumers", "list"),
+    ("consumers", "show"),
+    ("consumers", "export"),
+    ("consumers", "erase"),
+    ("waivers", "grant"),
+    ("waivers", "list"),
+    ("waivers", "revoke"),
     ("config", "show"),
     ("config", "check"),
     ("config", "init"),
@@ -153,6 +163,9 @@ def test_the_example_files_of_the_pages_are_valid(tmp_path: Path) -> None:
             count += 1
             if "version = 1\n" in body:
                 parse_policy(body)
+                continue
+            if "[[teams]]" in body:
+                parse_owners(body, "teams.toml")
                 continue
             file = tmp_path / f"{count}.toml"
             file.write_text(body, encoding="utf-8")
