@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -84,6 +85,20 @@ async def test_memory_is_bounded(tmp_path: Path) -> None:
     assert await _scanner(tmp_path, script).scan(_VERSION, "h1:x", _zip()) == (True, "had it")
     clean, line = await _scanner(tmp_path, script, memory=200 << 20).scan(_VERSION, "h1:x", _zip())
     assert (clean, line) == (False, "MemoryError")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux")
+async def test_an_unshare_that_is_forbidden_refuses_no_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    forbidden = programs / "unshare"
+    forbidden.write_text("#!/bin/sh\necho 'unshare failed: Operation not permitted' >&2\nexit 1\n")
+    forbidden.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    with pytest.raises(Unavailable, match="cannot be started: unshare failed: Operation not permitted"):
+        await _scanner(tmp_path, "pass", network=False).scan(_VERSION, "h1:x", _zip())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux")

@@ -4,7 +4,9 @@ It has a process group, an empty environment and a home of its own; no network u
 network
 namespace without interfaces); bounds on memory, processor time, time and output. Exit status 0 releases; 1,
 or
-govulncheck's 3, refuses; whatever else is a scan that failed, which is neither.
+govulncheck's 3, refuses; whatever else is a scan that failed, which is neither. A status counts only where
+the
+program was begun: `unshare` ends with 1 as well where a container forbids it, and says nothing of the module.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ _REFUSES = frozenset({1, 3})
 _PIECE = 1 << 16
 _OUTPUT = 1 << 20
 _SUMMARY = 300
+_BEGUN = "the descriptor that tells of the beginning"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -88,8 +91,10 @@ class CommandScanner:
             whole = folder / "module.zip"
             await asyncio.to_thread(_prepare, version, zip_file, content, whole)
             argv = self._argv(version, content, whole)
-            status, output = await self._run(argv, content, _environment(home, version, h1))
+            begun, status, output = await self._run(argv, content, _environment(home, version, h1))
         line = last_line(output)
+        if not begun:
+            raise Unavailable(f"the scanner cannot be started: {line or f'exit status {status}'}")
         if status == 0:
             return True, line or "nothing found"
         if status in _REFUSES:
@@ -109,23 +114,43 @@ class CommandScanner:
             modgate.scan.limits.__file__,
             str(settings.memory),
             str(seconds),
+            _BEGUN,
             *words,
         ]
         return limited if settings.network else [*_without_network(), *limited]
 
-    async def _run(self, argv: Sequence[str], folder: Path, environment: dict[str, str]) -> tuple[int, bytes]:
+    async def _run(
+        self, argv: Sequence[str], folder: Path, environment: dict[str, str]
+    ) -> tuple[bool, int, bytes]:
+        """Whether the program was begun, its exit status, and the end of what it said."""
+        tells, told = os.pipe()
+        os.set_blocking(tells, False)
+        with os.fdopen(tells, "rb", 0) as begun:
+            try:
+                process = await self._started(argv, folder, environment, told)
+            finally:
+                os.close(told)
+            status, output = await self._ended(process)
+            return bool(begun.read(1)), status, output
+
+    async def _started(
+        self, argv: Sequence[str], folder: Path, environment: dict[str, str], told: int
+    ) -> asyncio.subprocess.Process:
         try:
-            process = await asyncio.create_subprocess_exec(
-                *argv,
+            return await asyncio.create_subprocess_exec(
+                *(str(told) if word is _BEGUN else word for word in argv),
                 cwd=folder,
                 env=environment,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=(told,),
             )
         except OSError as error:
             raise Unavailable(f"the scanner cannot be started: {error.strerror}") from error
+
+    async def _ended(self, process: asyncio.subprocess.Process) -> tuple[int, bytes]:
         assert process.stdout is not None
         try:
             async with asyncio.timeout(self._settings.timeout):

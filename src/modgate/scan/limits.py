@@ -1,6 +1,8 @@
 """Started as a program of its own: sets limits on itself, then becomes the scanner.
 
-    python -I limits.py MEMORY CPU-SECONDS PROGRAM [ARGUMENTS…]
+    python -I limits.py MEMORY CPU-SECONDS DESCRIPTOR PROGRAM [ARGUMENTS…]
+
+One byte goes to the descriptor right before: without it the exit status is not the scanner's.
 
 RLIMIT_DATA counts private writable memory, which is what a program really claims: runtimes such as Go's
 reserve
@@ -22,7 +24,7 @@ def main(argv: list[str]) -> None:
     """Never returns; exit status 126 where the program cannot be started."""
     import resource  # noqa: PLC0415  there is none on Windows
 
-    memory, seconds, *command = argv
+    memory, seconds, descriptor, *command = argv
     bounds = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: _FILE,
@@ -35,6 +37,8 @@ def main(argv: list[str]) -> None:
         _, hard = resource.getrlimit(what)
         wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (wanted, wanted))
+    os.write(int(descriptor), b"b")
+    os.close(int(descriptor))
     try:
         os.execvp(command[0], command)  # noqa: S606  the operator's own command, without a shell
     except OSError as error:
