@@ -12,13 +12,15 @@ import typer
 
 from modgate.cli import FAILED, USAGE
 from modgate.cli.advisories_sync import sync
-from modgate.cli.options import CONTEXT, run_app, tell
+from modgate.cli.operate import Store  # noqa: TC001  typer reads the annotations
+from modgate.cli.options import CONTEXT, ConfigFile, Settings, load_config, run_app, tell
 from modgate.cli.speech import AsJson, Lang, catalogue, errors_console, print_json, text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from modgate.cli.advisories_ask import Opened, Wanted
+    from modgate.config import Config
     from modgate.messages import Catalogue
 
 __all__ = ["app", "run"]
@@ -43,6 +45,9 @@ def stats(
     *,
     db: Database = None,
     severity: Severities = None,
+    store: Store = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
     as_json: AsJson = False,
     lang: Lang = None,
 ) -> None:
@@ -50,7 +55,7 @@ def stats(
     from modgate.cli.advisories_show import counted, show_stats  # noqa: PLC0415  rich stays off --help
 
     say = catalogue(lang)
-    opened, wanted = _opened(db, severity, say)
+    opened, wanted = _opened(db, severity, say, _config(store, config, settings))
     document = counted(opened, wanted)
     if as_json:
         print_json(document)
@@ -63,6 +68,9 @@ def show(
     identifiers: Annotated[list[str], typer.Argument(metavar="ID…", help=text("advisories.help.ids"))],
     *,
     db: Database = None,
+    store: Store = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
     as_json: AsJson = False,
     lang: Lang = None,
 ) -> None:
@@ -70,7 +78,7 @@ def show(
     from modgate.cli.advisories_show import advisory_document, show_advisory  # noqa: PLC0415  rich
 
     say = catalogue(lang)
-    opened, _ = _opened(db, None, say)
+    opened, _ = _opened(db, None, say, _config(store, config, settings))
     found = [(each, opened.index.get(each)) for each in identifiers]
     if as_json:
         print_json([advisory_document(known) for _, known in found if known is not None])
@@ -94,6 +102,9 @@ def affects(
     *,
     db: Database = None,
     severity: Severities = None,
+    store: Store = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
     as_json: AsJson = False,
     lang: Lang = None,
 ) -> None:
@@ -108,7 +119,9 @@ def affects(
     except Invalid as error:
         tell(error)
         raise typer.Exit(USAGE) from None
-    opened, wanted = _opened(db, severity, say, modules=[path for path, _ in asked])
+    opened, wanted = _opened(
+        db, severity, say, _config(store, config, settings), modules=[path for path, _ in asked]
+    )
     answers = [
         (
             path,
@@ -125,15 +138,25 @@ def affects(
         raise typer.Exit(FAILED)
 
 
+def _config(store: str | None, file: str | None, settings: Sequence[str] | None) -> Callable[[], Config]:
+    """Reads the configuration, for whoever names no database."""
+    return lambda: load_config({"--store": store}, settings=settings or [], config_file=file, extra=[]).config
+
+
 def _opened(
-    db: str | None, severity: str | None, say: Catalogue, *, modules: Sequence[str] = ()
+    db: str | None,
+    severity: str | None,
+    say: Catalogue,
+    config: Callable[[], Config],
+    *,
+    modules: Sequence[str] = (),
 ) -> tuple[Opened, Wanted]:
     from modgate.cli.advisories_ask import open_database, wanted_levels  # noqa: PLC0415  not for --help
     from modgate.errors import ModgateError  # noqa: PLC0415  likewise
 
     try:
         wanted = wanted_levels(severity)
-        opened = open_database(db, modules)
+        opened = open_database(db, config, modules)
     except ModgateError as error:
         tell(error)
         raise typer.Exit(USAGE) from None

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 from modgate.errors import Invalid
 from modgate.feeds.advisories.entries import gather
-from modgate.feeds.advisories.files import read_path
+from modgate.feeds.advisories.local import read_local
 from modgate.gomod import module, semver
 from modgate.gomod.proxylist import redacted
 from modgate.gomod.texts import shown
@@ -23,13 +23,14 @@ from modgate.policy.advisories import AdvisoryIndex
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from modgate.config import Config
+
 __all__ = ["Opened", "Wanted", "open_database", "questions", "wanted_levels"]
 
 Wanted = Callable[[Severity], bool]
 """Whether advisories of a level are asked for."""
 
 _MAX_INPUT = 16 << 20
-_SOURCES = "a folder, a .zip, .json, .jsonl or .jsonl.gz of OSV entries, or https://vuln.go.dev"
 _NEXT = "Write MODULE@VERSION, as in golang.org/x/net@v0.17.0 or stdlib@go1.22.3."
 
 
@@ -52,10 +53,15 @@ class Opened:
     faults: tuple[str, ...] = ()
 
 
-def open_database(db: str | None, modules: Collection[str] = ()) -> Opened:
-    """Read a source; of an address only what concerns `modules`. Raises ModgateError."""
+def open_database(db: str | None, config: Callable[[], Config], modules: Collection[str] = ()) -> Opened:
+    """Read a source, of an address only what concerns `modules`; None: what the configured store keeps.
+
+    Raises ModgateError.
+    """
     if db is None:
-        raise Invalid("no database is named", next_step=f"Name one with --db: {_SOURCES}.")
+        from modgate.wiring.advisory_source import kept_index  # noqa: PLC0415  files do without its machinery
+
+        return Opened(*kept_index(config()))
     if re.match(r"https?://", db):
         if not modules:
             raise Invalid(
@@ -65,7 +71,7 @@ def open_database(db: str | None, modules: Collection[str] = ()) -> Opened:
             )
         return asyncio.run(_asked(db, modules))
     path = db.removeprefix("file://")
-    gathered = gather(read_path(Path(path)), source=path)
+    gathered = gather(read_local(Path(path)), source=path)
     return Opened(
         path, AdvisoryIndex(gathered.advisories), gathered.entries, gathered.broken, gathered.faults
     )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from modgate.client.machine.goenv import read_go_settings
-from modgate.errors import Invalid, ModgateError
+from modgate.errors import Absent, Invalid, ModgateError
+from modgate.feeds.advisories import ratings
 from modgate.feeds.advisories.entries import gather
 from modgate.feeds.advisories.few import INDEX, entries_about
-from modgate.feeds.advisories.files import read_path
+from modgate.feeds.advisories.kept import kept_packs
+from modgate.feeds.advisories.local import read_local
 from modgate.gomod.proxylist import EntryKind, parse_proxy_list, redacted
 from modgate.model.context import Context
 from modgate.policy.advisories import AdvisoryIndex
@@ -23,9 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from modgate.client.machine.host import Host
+    from modgate.config import Config
     from modgate.model import Upstream
 
-__all__ = ["KnownAdvisories", "open_known"]
+__all__ = ["KnownAdvisories", "kept_index", "open_known"]
 
 _PUBLIC = "https://vuln.go.dev"
 _SECONDS = 30.0
@@ -54,6 +57,29 @@ class KnownAdvisories:
         return self._index
 
 
+def kept_index(config: Config) -> tuple[str, AdvisoryIndex, int]:
+    """What the configured store keeps of the configured databases: their names, the index, how many entries.
+
+    Blocks. Raises Absent where nothing is kept, Invalid and Unavailable where that cannot be read.
+    """
+    sources = config.advisories.sources
+    folder = config.store.path
+    packs = kept_packs(folder / ".modgate" / "advisories", sources) if folder is not None and sources else []
+    if not packs:
+        raise Absent(
+            "no advisories are kept in the store" if sources else "no database of advisories is configured",
+            where=str(folder or "memory:"),
+            next_step="Name one with --db, or set advisories.sources and run `modgate advisories sync`.",
+        )
+    advisories, entries = [], 0
+    for pack in packs:
+        for identifier in pack.entries:
+            entries += 1
+            with suppress(Invalid):
+                advisories.append(ratings.parse(pack.read(identifier), source=pack.source, name=identifier))
+    return ", ".join(redacted(pack.source) for pack in packs), AdvisoryIndex(advisories), entries
+
+
 @asynccontextmanager
 async def open_known(host: Host, source: str | None) -> AsyncIterator[KnownAdvisories]:
     """Open a source: an address, a path; None: the gate in GOPROXY, GOVULNDB, the public database.
@@ -64,7 +90,7 @@ async def open_known(host: Host, source: str | None) -> AsyncIterator[KnownAdvis
         path = Path(source.removeprefix("file://"))
         if not path.is_absolute():
             path = Path(str(host.cwd)) / path
-        gathered = await asyncio.to_thread(lambda: gather(read_path(path), source=source))
+        gathered = await asyncio.to_thread(lambda: gather(read_local(path), source=source))
         yield KnownAdvisories(source, AdvisoryIndex(gathered.advisories), None)
         return
     address = source if source is not None else await _usual(host)

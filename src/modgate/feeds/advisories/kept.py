@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["Kept", "Look"]
+__all__ = ["Kept", "Look", "kept_packs"]
 
 _MAX_LOOK = 1 << 20
 
@@ -43,6 +43,15 @@ class Look(msgspec.Struct, frozen=True):
     checked_at: float = 0.0
     marks: dict[str, str] = {}
     error: str = ""
+
+
+def kept_packs(folder: Path, sources: Iterable[str]) -> list[Pack]:
+    """What is kept of these databases, in their order; nothing is changed, so it may be read beside a server.
+
+    Raises Invalid and Unavailable for a pack that cannot be used.
+    """
+    found = (Pack.open(folder / f"{_key(source)}.pack") for source in sources)
+    return [pack for pack in found if pack is not None]
 
 
 class Kept:
