@@ -5,17 +5,25 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from modgate.errors import Absent, Denied
 from modgate.gomod.protocol import Kind, checked
+from modgate.gomod.types import ModulePath, ModuleVersion, Version
 from modgate.model import Context
 from modgate.model.advisory import Advisory, Block, Event, Severity
 from modgate.model.decision import Effect
 from modgate.policy.advisories import AdvisoryIndex
+from modgate.policy.facts import Unknown
 from tests.support.firewall import PATH, Bench, bench
 from tests.support.sources import read
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modgate.model.decision import Decision
 
 ME = Context(consumer="me")
 YOU = Context(consumer="you")
@@ -310,3 +318,31 @@ async def test_a_version_that_nothing_touches_is_decided_in_microseconds() -> No
         await wall.wall.decide(ME, other)
         wall.wall.touches(other.path)
     print(f"{(time.perf_counter() - began) * 1000:.2f} µs a decision")
+
+
+async def test_what_was_decided_without_a_look_outside_is_not_given_to_those_who_may_look() -> None:
+    """Else `Disable-Module-Fetch: true` would open a way past a rule whose fact has to be fetched."""
+
+    class Scans:
+        async def verdicts(
+            self,
+            ctx: Context,
+            path: ModulePath,  # noqa: ARG002  the protocol's
+            versions: Sequence[Version],
+            *,
+            exact: bool,  # noqa: ARG002  the protocol's
+        ) -> dict[Version, bool | Unknown]:
+            return dict.fromkeys(versions, False if ctx.fetch else Unknown("not looked at"))
+
+        async def settled(self, ctx: Context, decision: Decision) -> None:
+            """There is nothing to wait for."""
+
+    wall = bench()
+    wall.module("v1.0.0", "v1.1.0")
+    wall.wall.gatherer.scans = Scans()
+    wall.adopt(rule("deny", "scan = false"))
+    offline = Context(consumer="me", fetch=False)
+    version = ModuleVersion(ModulePath(PATH), Version("v1.1.0"))
+    assert (await wall.wall.decide(offline, version)).effect is Effect.ALLOW
+    assert (await wall.wall.decide(ME, version)).effect is Effect.DENY
+    assert (await wall.wall.decide(offline, version)).effect is Effect.DENY

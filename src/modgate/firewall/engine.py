@@ -330,6 +330,8 @@ class Firewall:
     def _keep(self, decision: Decision, ctx: Context, until: float, generation: int) -> None:
         if generation != self._generation:
             return
+        if decision.unknown and not ctx.fetch:
+            return  # whoever may fetch finds out more, and must not be let past for want of it
         shared = not decision.personal and not decision.notable
         path, version = decision.path, decision.version
         self._kept[(path, version) if shared else _own(ctx, path, version)] = (until, decision)
