@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 import aiohttp
 import msgspec
 import truststore
+import yarl
 
 from modgate.errors import Absent, Denied, Unauthenticated, Unavailable
 from modgate.model.check import Checked, Question
+from modgate.transport.environment import proxy_for
 from modgate.transport.verdict import FOREIGN, clean_text, transport_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from modgate.model.check import Judged
 
 __all__ = ["ask_gate"]
 
@@ -37,16 +41,23 @@ async def ask_gate(
         headers["authorization"] = authorization
     import ssl  # noqa: PLC0415  for https alone
 
+    # The environment's proxies, and not its netrc: that one is the asker's to lend, and over https alone.
+    proxy = proxy_for(yarl.URL(where))
+    login = None
+    if proxy is not None and proxy.user is not None:
+        login, proxy = aiohttp.BasicAuth(proxy.user, proxy.password or ""), proxy.with_user(None)
     connector = aiohttp.TCPConnector(ssl=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     limits = aiohttp.ClientTimeout(total=seconds, sock_connect=10)
     try:
         async with (
-            aiohttp.ClientSession(connector=connector, timeout=limits, trust_env=True) as session,
+            aiohttp.ClientSession(connector=connector, timeout=limits) as session,
             session.post(
                 where,
                 data=msgspec.json.encode(Question(list(versions))),
                 headers=headers,
                 allow_redirects=False,
+                proxy=proxy,
+                proxy_auth=login,
             ) as answer,
         ):
             if answer.status != 200:
@@ -63,9 +74,13 @@ async def ask_gate(
         found = msgspec.json.decode(data, type=Checked)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Unavailable("the gate's answer is not understood", where=where, kind="bad-answer") from error
-    if len(found.decisions) != len(versions):
+    if [_name(each) for each in found.decisions] != list(versions):
         raise Unavailable("the gate answered for other versions", where=where, kind="bad-answer")
     return found
+
+
+def _name(judged: Judged) -> str:
+    return f"{judged.module}@{judged.version}"
 
 
 def _refusal(status: int, text: str, where: str) -> Exception:
