@@ -141,11 +141,11 @@ def _answer(versions: Sequence[str]) -> Checked:
     )
 
 
-async def _judged(chain: str, answers: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
-    asked: list[tuple[str, str]] = []
+async def _judged(chain: str, answers: dict[str, Any]) -> tuple[str, list[tuple[str, str, int]]]:
+    asked: list[tuple[str, str, int]] = []
 
     async def ask(base: str, versions: Sequence[str], authorization: str) -> Checked:
-        asked.append((base, authorization))
+        asked.append((base, authorization, len(versions)))
         if isinstance(answer := answers[base], Exception):
             raise answer
         return _answer(versions)
@@ -155,11 +155,12 @@ async def _judged(chain: str, answers: dict[str, Any]) -> tuple[str, list[tuple[
     return report.by, asked
 
 
-async def test_the_first_gate_of_the_chain_that_judges_is_believed() -> None:
+async def test_the_first_gate_that_judges_is_believed_and_no_other_proxy_hears_a_name() -> None:
     answers = {"https://a.test": Absent("no gate"), "https://b.test": None}
     by, asked = await _judged("https://a.test,https://me:secret@b.test,direct", answers)
     assert by == "https://***@b.test"
-    assert asked == [("https://a.test", ""), ("https://b.test", "Basic bWU6c2VjcmV0")]
+    secret = "Basic bWU6c2VjcmV0"
+    assert asked == [("https://a.test", "", 0), ("https://b.test", secret, 0), ("https://b.test", secret, 3)]
 
 
 async def test_a_gate_that_is_down_has_not_said_yes() -> None:
