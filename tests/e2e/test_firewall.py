@@ -159,10 +159,13 @@ def test_with_a_ledger_that_is_broken_each_rule_says_what_happens(
 
 
 def _break(folder: Path) -> None:
-    for file in folder.glob("ledger.sqlite3*"):
-        size = file.stat().st_size
-        with file.open("r+b") as opened:
-            opened.write(b"x" * size)
+    ledger = sqlite3.connect(folder / "ledger.sqlite3", timeout=10)
+    try:
+        for table in ("sighting", "decision", "consumer_use"):
+            ledger.execute(f"DROP TABLE {table}")
+        ledger.commit()
+    finally:
+        ledger.close()
 
 
 def test_nothing_is_asked_of_what_stands_behind_a_refusal(furnished: Stage) -> None:
