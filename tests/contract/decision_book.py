@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,6 +66,17 @@ class DecisionBookContract:
         standing = await book.decision("d-1")
         assert standing is not None
         assert (standing.first, standing.last, standing.count) == (1.0, 9.0, 4)
+
+    async def test_names_of_any_length_are_recorded_and_found_and_hold_up_nobody(self, books: Books) -> None:
+        long = "/".join(["example.com", *(sha256(b"%d" % n).hexdigest() for n in range(80))])
+        told = [Recorded(denied(), 5.0), Recorded(denied("d-2", path=long, consumer=long), 5.0)]
+        assert await books.decisions.record(told) == [True, True]
+        (found,) = await books.decisions.decisions(path=long, consumer=long)
+        assert (found.decision.id, found.decision.path) == ("d-2", long)
+        assert await books.decisions.decisions(path=long[:-1]) == []
+        (row,) = await rows_of(books.audit, AuditFilter(path=long, consumer=long))
+        assert long.startswith(row.event.path[:700])
+        assert await books.audit.verify() == []
 
     async def test_an_empty_batch_is_nothing(self, books: Books) -> None:
         assert await books.decisions.record([]) == []

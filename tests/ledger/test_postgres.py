@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ import pytest
 from sqlalchemy import text
 
 from modgate.errors import Invalid, Unavailable
+from modgate.gomod.types import ModulePath, ModuleVersion, Version
 from modgate.ledger import migrate, schema
 from modgate.ledger.logbook import SqlLogBook
 from modgate.ledger.postgres import Patience, postgres
@@ -173,6 +176,15 @@ async def test_what_one_step_cannot_write_fails_alone(ledger: SqlLedger) -> None
     )
     assert isinstance(results.pop(20), Unavailable)
     assert results == [record(n) for n in range(40)]
+
+
+async def test_a_path_too_long_for_an_index_fails_alone(ledger: SqlLedger) -> None:
+    noise = "/".join(sha256(b"%d" % n).hexdigest() for n in range(80))
+    version = ModuleVersion(ModulePath(f"example.com/{noise}"), Version("v1.0.0"))
+    records = [record(1), record(2), replace(record(3), version=version), record(4)]
+    results = await asyncio.gather(*map(ledger.first_seen, records), return_exceptions=True)
+    assert isinstance(results.pop(2), Unavailable)
+    assert results == [record(1), record(2), record(4)]
 
 
 async def test_a_server_that_was_restarted_is_used_again_without_a_word(own: Cluster) -> None:

@@ -112,6 +112,7 @@ _WORDS = {
     "session is read-only": _READ_ONLY,
 }
 _UNREACHED = "Check that it runs and that ledger.url names its host and port."
+_OF_ONE_STEP = {"57014", "54000"}  # it took too long, or is too large for an index
 _SLOW_NAMES = {"TransactionTooLong", "ConnectionTimeout"}
 
 
@@ -141,7 +142,7 @@ def is_of_one_step(error: BaseException) -> bool:
         named = {"DataError", "IntegrityError", "ProgrammingError", "NotSupportedError"}
         return not error.connection_invalidated and (
             type(error.orig).__name__ in named
-            or getattr(error.orig, "sqlstate", None) == "57014"
+            or getattr(error.orig, "sqlstate", None) in _OF_ONE_STEP
             or any(base.__name__ in named for base in type(error.orig).__mro__)
         )
     return not isinstance(error, (SQLAlchemyError, sqlite3.Error, OSError))

@@ -7,6 +7,7 @@ that it is taken before anything is written: a step that fails takes down whoeve
 from __future__ import annotations
 
 import enum
+import hashlib
 import math
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-__all__ = ["AT_ONCE", "Database", "pieces", "plain", "readable", "seconds", "to_json"]
+__all__ = ["AT_ONCE", "Database", "free", "pieces", "plain", "readable", "seconds", "to_json"]
 
 AT_ONCE = 400
 """How many values go into one IN: older SQLite takes 999 parameters."""
+
+_KEY_BYTES = 768
 
 T = TypeVar("T")
 
@@ -42,11 +45,24 @@ class Database(Protocol):
         """The rows of a query with these values for its parameters. Raises Unavailable."""
 
 
-def plain(text: str) -> str:
+def free(text: str) -> str:
     """Text that every database takes, and hands out again as it was."""
     if text.isascii() and "\0" not in text:
         return text
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def plain(text: str) -> str:
+    """The same for what stands in an index, whose rows PostgreSQL limits to 2,704 bytes: of text that is
+    longer than any of Go's, the beginning and a hash of the whole.
+    """
+    text = free(text)
+    whole = text.encode()
+    if len(whole) <= _KEY_BYTES:
+        return text
+    return (
+        f"{whole[:_KEY_BYTES].decode('utf-8', 'ignore')}~{hashlib.blake2b(whole, digest_size=16).hexdigest()}"
+    )
 
 
 def seconds(at: float) -> float:

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import bindparam, case, delete, func, insert, select, update
 
 from modgate.ledger import tables
-from modgate.ledger.books.base import pieces, plain, readable, seconds, to_json
+from modgate.ledger.books.base import free, pieces, plain, readable, seconds, to_json
 from modgate.ledger.books.chain import append_events
 from modgate.ledger.books.letters import put_messages
 from modgate.ledger.books.names import make_refs, met_at, name_of
@@ -129,7 +129,7 @@ class SqlDecisionBook:
 
     async def adopt(self, policy: PolicyRevision) -> bool:
         """A policy came into force: recorded and audited if it is another than the last one."""
-        revision, text, at = plain(policy.revision), plain(policy.text), seconds(policy.at)
+        revision, text, at = plain(policy.revision), free(policy.text), seconds(policy.at)
 
         def adopt(connection: Connection) -> bool:
             last = connection.execute(_POLICIES, {"most": 1}).first()

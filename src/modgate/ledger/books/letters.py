@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, insert, select
 
 from modgate.ledger import tables
-from modgate.ledger.books.base import pieces, plain, seconds, to_json
+from modgate.ledger.books.base import free, pieces, plain, seconds, to_json
 from modgate.ledger.books.names import make_refs, met_at
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _row(message: Message, ref: str) -> dict[str, object]:
     return {
         "target": plain(message.target),
         "state": "waiting",
-        "key": plain(message.key),
+        "key": free(message.key),
         "event": plain(message.event),
         "ref": ref,
         "body": to_json(dict(message.body)),

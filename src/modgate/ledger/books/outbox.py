@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import bindparam, delete, func, select, update
 
 from modgate.ledger import tables
-from modgate.ledger.books.base import plain, readable, seconds
+from modgate.ledger.books.base import free, plain, readable, seconds
 from modgate.ledger.books.letters import put_messages
 from modgate.ledger.books.names import name_of
 from modgate.ledger.books.sweep import sweep
@@ -126,7 +126,7 @@ class SqlOutbox:
 
     async def failed(self, number: int, *, error: str, next_at: float | None) -> None:
         """It was not: again at `next_at`, or never (None: dead)."""
-        values: dict[str, object] = {"of_number": number, "of_error": plain(error)}
+        values: dict[str, object] = {"of_number": number, "of_error": free(error)}
         if next_at is None:
             await self._ledger.transact(lambda connection: _run(connection, _DEAD, values))
         else:

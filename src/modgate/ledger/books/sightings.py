@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select
 
 from modgate.gomod.types import Version
 from modgate.ledger import tables
-from modgate.ledger.books.base import plain, readable, seconds, to_json
+from modgate.ledger.books.base import free, plain, readable, seconds, to_json
 from modgate.ledger.books.chain import append_events
 from modgate.ledger.dialect import PerDialect
 from modgate.model.audit import Event
@@ -107,7 +107,7 @@ class SqlSightingBook:
             "h1": plain(verdict.h1),
             "scanner": plain(verdict.scanner),
             "clean": verdict.clean,
-            "summary": plain(verdict.summary),
+            "summary": free(verdict.summary),
             "at": seconds(verdict.at),
         }
         facts = {name: row[name] for name in ("h1", "scanner", "clean", "summary")}
