@@ -25,7 +25,7 @@ def show(report: Report, say: Catalogue, out: Console, *, strict: bool) -> None:
             out.print(line, markup=False, highlight=False, soft_wrap=True)
     if rows:
         out.print()
-    values = {
+    values: dict[str, str | int] = {
         "checked": len(report.rows),
         "refused": len(report.refused),
         "warned": len(report.warned),

@@ -67,6 +67,9 @@ class Explained:
     decision: Decision
 
 
+_OF_ZIPS = frozenset({"licences", "scan"})
+
+
 class Firewall:
     """Decides what consumers may have (`model.guard.Guard`).
 
@@ -196,6 +199,22 @@ class Firewall:
             decision = await self._with_fix(ctx, decision, found.facts)
         self._keep(decision, ctx, found.until, generation)
         return decision
+
+    async def about(self, ctx: Context, version: ModuleVersion) -> Decision:
+        """What applies as far as it can be known without the zip."""
+        plan = self._plan(version.path)
+        if not plan.needs & _OF_ZIPS:
+            return await self.decide(ctx, version)
+        needs = (plan.needs | {"hits"} if plan.concerned else plan.needs) - _OF_ZIPS
+        gathered = await self._gather(ctx, version.path, [version.version], needs, exact=True)
+        decision = self._judge(gathered[version.version].facts)
+        if decision.unknown:
+            return Decision(Effect.ALLOW, version.path, version.version, consumer=ctx.consumer)
+        return (
+            await self._with_fix(ctx, decision, gathered[version.version].facts)
+            if decision.notable
+            else decision
+        )
 
     async def settled(self, ctx: Context, decision: Decision) -> Decision:
         """The decision once a scan that runs has ended."""

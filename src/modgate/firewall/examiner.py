@@ -106,7 +106,8 @@ class Examiner:
     ) -> Mapping[Version, bool | Unknown]:
         """Released or refused by version; `exact`: a scan is begun where there is no verdict."""
         return {
-            version: self._verdict(ctx, ModuleVersion(path, version), exact=exact) for version in versions
+            version: await self._verdict(ctx, ModuleVersion(path, version), exact=exact)
+            for version in versions
         }
 
     async def settled(self, ctx: Context, decision: Decision) -> None:  # noqa: ARG002  the protocol's
@@ -132,7 +133,7 @@ class Examiner:
             except Unavailable:
                 known = None  # the zip says it as well
         if known is None:
-            if not exact:
+            if not exact or not ctx.fetch:
                 return Unknown("its licence was not looked at yet")
             try:
                 known = await self._read_licences(ctx, version)
@@ -153,7 +154,7 @@ class Examiner:
         finally:
             opened.close()
 
-    def _verdict(self, ctx: Context, version: ModuleVersion, *, exact: bool) -> bool | Unknown:
+    async def _verdict(self, ctx: Context, version: ModuleVersion, *, exact: bool) -> bool | Unknown:
         if self._scanner is None:
             return Unknown("no scanner is configured")
         known = self._verdicts.get(version)
@@ -163,11 +164,18 @@ class Examiner:
         failed = self._failed.get(version)
         if failed is not None and self._monotonic() - failed[0] < _PAUSE:
             return Unknown(failed[1])
-        if exact and version not in self._scans:
+        if exact and ctx.fetch and version not in self._scans:
             task = asyncio.create_task(self._scan(ctx.detached(), version, self._scanner))
             self._scans[version] = task
             task.add_done_callback(lambda _task: self._scans.pop(version, None))
         return Unknown("the scan is running" if version in self._scans else "it was not scanned yet")
+
+    async def _is_stored(self, ctx: Context, version: ModuleVersion) -> bool:
+        try:
+            await self._stored(ctx.detached(), version)
+        except ModgateError:
+            return False
+        return True
 
     async def _scan(self, ctx: Context, version: ModuleVersion, scanner: Scanner) -> None:
         try:

@@ -19,7 +19,8 @@ class Context:
 
     Attributes:
         principal: The authenticated identity, `anonymous` without one.
-        consumer: Whom limits and audit count: the name that the request carries, else its address; a pseudonym
+        consumer: Whom limits and audit count: the name that the request carries, else its address; a
+        pseudonym
             where names are not kept.
         groups: The groups (teams) that the consumer belongs to.
         credential_scope: Joint fills and hits are shared within one scope only; empty is public.

@@ -52,6 +52,11 @@ class Guard(Protocol):
     async def decide(self, ctx: Context, version: ModuleVersion) -> Decision:
         """What applies to a version."""
 
+    async def about(self, ctx: Context, version: ModuleVersion) -> Decision:
+        """What applies to a version whose `.info` or `.mod` is asked for, which nobody is refused: as
+        `decide`, with a plain allow where it would take the zip to find out.
+        """
+
     async def settled(self, ctx: Context, decision: Decision) -> Decision:
         """The decision once what runs about it (a scan of what is quarantined) has ended, or has taken too
         long to be waited for.

@@ -24,6 +24,8 @@ _CONTACT = 160
 _SHORTEST = 60
 _WORDS = {Effect.BAN: "is banned", Effect.QUARANTINE: "is held back until it was scanned"}
 
+_RUNNING = "the scan is running"
+
 
 def denial_lines(decision: Decision, *, instead: str = "") -> tuple[str, ...]:
     """Four lines for a decision that refuses; `instead` is a `module@version` of another major version that
@@ -44,7 +46,10 @@ def _why(decision: Decision) -> str:
     said = _plain(decision.reason)
     named = ", ".join(each for each in map(_plain, decision.advisories) if each not in said)
     subject = decision.path if decision.effect is Effect.BAN else f"{decision.path}@{decision.version}"
-    told = f"{_plain(subject)} {_WORDS.get(decision.effect, 'is denied')}: {said}"
+    words = _WORDS.get(decision.effect, "is denied")
+    if decision.effect is Effect.QUARANTINE and _RUNNING in decision.unknown:
+        words = "is quarantined, scan running"
+    told = f"{_plain(subject)} {words}: {said}"
     return f"{told} ({named})" if named else told
 
 

@@ -95,7 +95,7 @@ class GuardedSource:
 
     async def _about(self, ctx: Context, request: Request) -> Answer:
         """An `.info` or `.mod`: never refused while there is one."""
-        decision = await self._guard.decide(ctx, request.module_version)
+        decision = await self._guard.about(ctx, request.module_version)
         if not decision.effect.refuses:
             return _under(await self._inner.fetch(ctx, request), decision)
         try:

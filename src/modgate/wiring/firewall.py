@@ -19,7 +19,7 @@ import structlog
 from modgate.errors import Invalid, ModgateError, Unavailable
 from modgate.firewall.ages import Ages
 from modgate.firewall.engine import Firewall
-from modgate.firewall.facts import Gatherer, NobodyLooks
+from modgate.firewall.facts import Gatherer
 from modgate.firewall.lists import Modules
 from modgate.firewall.patience import Patience
 from modgate.firewall.received import Received
@@ -33,6 +33,7 @@ from modgate.policy.rules import ALLOW_ALL
 from modgate.policy.texts import denial_lines
 from modgate.source.guarded import GuardedSource
 from modgate.wiring.logtimes import StoredLookups
+from modgate.wiring.scan import Examining, build_scanner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -92,15 +93,15 @@ class Wall:
         self.ages = Ages(books.sightings, patience, modules, lookups, clock=time.time)
         self.received = Received(books.consumers, patience, gate.standing.tally.since_flush)
         gate.standing.tally.tell_written(self.received.wrote)
-        nobody = NobodyLooks()
+        self.examining = Examining(gate)
         gatherer = Gatherer(
             self.ages,
             modules,
             books.consumers,
             patience,
             routes=self._route,
-            licences=nobody,
-            scans=nobody,
+            licences=self.examining,
+            scans=self.examining,
             clock=time.time,
             monotonic=time.monotonic,
         )
@@ -143,6 +144,7 @@ class Wall:
         """The policy that a configuration wants, None where the one in force is that one. Raises Invalid,
         Unavailable.
         """
+        build_scanner(config)  # one that cannot be run is told before anything is in force
         file = config.policy.file
         if file is None or (self._loaded is not None and self._loaded[0] == file):
             return None
@@ -150,6 +152,7 @@ class Wall:
 
     def adopt(self, config: Config, policy: Policy | None) -> None:
         """A configuration comes into force, with what `prepare` made of it."""
+        self.examining.adopt(config)
         file = config.policy.file
         if file is None:
             self._loaded, self._error = None, ""
@@ -205,6 +208,7 @@ class Wall:
     async def close(self) -> None:
         """Write what is left to write."""
         await self._end()
+        await self.examining.close()
         await self.recorder.close()
         await self.ages.close()
 

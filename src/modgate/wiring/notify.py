@@ -260,6 +260,7 @@ async def follow_notices(gate: Gate) -> AsyncIterator[Notices]:
     notices = Notices(gate)
     gate.standing.observer.tell_alerts(notices.alerted)
     gate.wall.recorder.messages_for = notices.messages_for
+    gate.wall.examining.tell(lambda version, verdict: notices.tell(notices.alarms.of_scan(version, verdict)))
     await notices.reconfigure()
     gate.standing.metrics.registry.register(collector := _Counted(notices))
     task = asyncio.create_task(notices.run())
