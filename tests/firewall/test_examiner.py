@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
-from modgate.errors import Unavailable
+from modgate.errors import Absent, Unavailable
 from modgate.firewall.examiner import Examiner
 from modgate.gomod.types import ModulePath, ModuleVersion, Version
 from modgate.ledger.sql import SqlLedger
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from modgate.model import Blob
     from modgate.model.sightings import SightingBook
 
-_PATH, _V1, _V2 = ModulePath("example.test/lib"), Version("v1.0.0"), Version("v1.1.0")
+_PATH = ModulePath("example.test/lib")
+_V1, _V2, _V3 = Version("v1.0.0"), Version("v1.1.0"), Version("v1.2.0")
 _CTX = Context(consumer="team-a")
 
 
@@ -58,8 +59,8 @@ async def _examiner(
 ) -> tuple[Examiner, list[str]]:
     store = MemoryStore(1 << 20, clock=time.time)
     asked: list[str] = []
-    for version in (_V1, _V2):
-        # Both have the same bytes, and so the same h1.
+    for version in (_V1, _V2, _V3):
+        # All have the same bytes, and so the same h1.
         meta = BlobMeta(
             sha256="5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9",
             size=1,
@@ -68,7 +69,12 @@ async def _examiner(
         )
         await store.put(f"{_PATH}/@v/{version}.zip", b"0", meta)
 
-    async def stored(_ctx: Context, version: ModuleVersion) -> Blob:
+    fetched = {_V1, _V2}
+
+    async def stored(ctx: Context, version: ModuleVersion) -> Blob:
+        if not ctx.fetch and version.version not in fetched:
+            raise Absent("it is not stored")
+        fetched.add(version.version)
         asked.append(version.version)
         blob = await store.get(f"{_PATH}/@v/{version.version}.zip")
         assert blob is not None
@@ -157,3 +163,18 @@ async def test_closing_ends_what_runs(book: SightingBook) -> None:
     await asyncio.sleep(0.05)
     await examiner.close()
     assert (await book.verdict("h1:same", "scanner-1")) is None
+
+
+async def test_who_may_not_have_it_fetched_begins_no_scan_and_keeps_nobody_else_from_one(
+    book: SightingBook,
+) -> None:
+    examiner, asked = await _examiner(book, _Scanner())
+    offline = Context(consumer="team-b", fetch=False)
+    for _ in range(2):
+        found = (await examiner.verdicts(offline, _PATH, [_V3], exact=True))[_V3]
+        assert found == Unknown("it was not scanned yet")
+    await asyncio.sleep(0.05)
+    assert asked == []
+    assert (await examiner.verdicts(_CTX, _PATH, [_V3], exact=True))[_V3] == Unknown("the scan is running")
+    await examiner.settled(_CTX, _quarantined(_V3))
+    assert (await examiner.verdicts(offline, _PATH, [_V3], exact=True))[_V3] is True

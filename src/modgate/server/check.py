@@ -79,6 +79,7 @@ class PolicyCheck:
             principal=principal or ANONYMOUS,
             consumer=exchange.consumer,
             groups=exchange.groups,
+            fetch=False,
             request_id=exchange.request_id,
         )
         self._under_way += 1
