@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
+from modgate.cli.durations import span_text
 from modgate.cli.status import run
-from modgate.cli.status_show import Watched, picture, size_text, span_text
+from modgate.cli.status_show import Watched, picture, size_text
 from modgate.config import load
 from modgate.errors import ModgateError, Unavailable
 from modgate.messages import Catalogue, Language
@@ -285,3 +286,30 @@ def test_a_process_that_ended_holds_no_store(tmp_path: Path) -> None:
         found = resting_store(loaded.config)
         assert found is not None
         assert found["holder"] == holder
+
+
+def test_advisories_and_webhooks_are_shown_with_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    facts: dict[str, Any] = {
+        "advisories": {
+            "loaded": True,
+            "digest": "d",
+            "without_severity": True,
+            "advisories": 4291,
+            "databases": [
+                {"source": "https://vuln.go.dev", "entries": 4291, "checked_at": 940.0, "error": ""},
+                {"source": "trivy.db", "entries": 0, "checked_at": None, "error": "it is not there"},
+            ],
+        },
+        "webhooks": [
+            {"name": "chat", "configured": True, "waiting": 3, "delivered": 7, "dead": 1, "error": "503"}
+        ],
+    }
+    say = Catalogue(Language.EN)
+    Console(width=80).print(picture(facts, say, now=1000.0))
+    shown = capsys.readouterr().out
+    assert "4,291 known" in shown
+    assert "https://vuln.go.dev · asked 1 min 0 s ago" in shown
+    assert "it is not there" in shown
+    assert "no database says any" in shown
+    assert "chat · waiting: 3, delivered: 7, given up: 1" in shown
+    assert "modgate webhooks list --state dead" in shown

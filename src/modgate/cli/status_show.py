@@ -6,12 +6,16 @@ Every fact may be missing, because the server asked may be of another version: t
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from modgate.cli.durations import span_text
+from modgate.cli.status_firewall import advisories_lines, webhooks_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -120,6 +124,8 @@ def _rows(facts: Facts, say: Catalogue, now: float) -> Iterator[tuple[str, list[
         ("log", "checksum_log", _log),
         ("index", "index", _index),
         ("policy", "policy", _policy),
+        ("advisories", "advisories", partial(advisories_lines, now=now)),
+        ("webhooks", "webhooks", webhooks_lines),
         ("process", "process", _process),
     )
     for heading, name, shown in parts:
@@ -341,16 +347,3 @@ def size_text(size: float) -> str:
         value, unit = value / 1000, unit + 1
     digits = 0 if unit == 0 or value >= 99.95 else 1
     return f"{value:.{digits}f} {_SIZES[unit]}"
-
-
-def span_text(seconds: float, say: Catalogue) -> str:
-    """`3 h 12 min`: the two largest units."""
-    whole = max(0, int(seconds))
-    days, hours, minutes = whole // 86400, whole // 3600 % 24, whole // 60 % 60
-    if days:
-        return say("status.span.days", days=days, hours=hours)
-    if hours:
-        return say("status.span.hours", hours=hours, minutes=minutes)
-    if minutes:
-        return say("status.span.minutes", minutes=minutes, seconds=whole % 60)
-    return say("status.span.seconds", seconds=whole)

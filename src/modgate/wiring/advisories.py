@@ -33,6 +33,7 @@ from modgate.feeds.advisories.kept import Kept
 from modgate.feeds.advisories.local import LocalDatabase, stamp_of
 from modgate.feeds.advisories.mirror import Mirror
 from modgate.feeds.advisories.sync import Source
+from modgate.model.advisory import Severity
 from modgate.policy.advisories import AdvisoryIndex
 from modgate.policy.facts import Unknown
 
@@ -138,6 +139,7 @@ class Following:
         self._kept = kept
         self._index = AdvisoryIndex()
         self._mirror: Mirror | None = None
+        self._unrated = False
         self._sources: list[Source] = []
         self._wanted: tuple[str, ...] = ()
         self._told: list[Callable[[AdvisoryIndex, AdvisoryIndex], None]] = []
@@ -194,6 +196,7 @@ class Following:
         return {
             "loaded": self.loaded,
             "digest": self._index.digest,
+            "without_severity": self._unrated and self._gate.wall.asks_severity(),
             "advisories": len(self._index),
             "serving": self._mirror is not None and self._gate.ground.config.advisories.serve,
             "databases": [
@@ -308,6 +311,11 @@ class Following:
             if index.digest == self._index.digest:
                 return
             old, self._index, self._mirror = self._index, index, mirror
+            self._unrated = bool(len(index)) and all(
+                each.severity is Severity.UNKNOWN for each in index.advisories
+            )
+            if self._unrated and self._gate.wall.asks_severity():
+                _log.warning("advisories: the policy asks for severities, and no database says any")
         for told in list(self._told):
             try:
                 told(old, index)

@@ -24,6 +24,7 @@ from modgate.firewall.lists import Modules
 from modgate.firewall.patience import Patience
 from modgate.firewall.received import Received
 from modgate.firewall.recorder import Recorder
+from modgate.model.advisory import Severity
 from modgate.model.decisions import PolicyRevision
 from modgate.model.sightings import Sighting
 from modgate.policy.advisories import AdvisoryIndex
@@ -126,6 +127,11 @@ class Wall:
         policy = self.guard.policy
         revision = "" if policy is ALLOW_ALL else policy.revision
         return revision, "" if isinstance(index, Unknown) else index.digest
+
+    def asks_severity(self) -> bool:
+        """Whether a rule in force goes by how bad an advisory is."""
+        asked = (rule.asks_hits for rule in self.guard.policy.rules)
+        return any(each is not None and each.severities - {Severity.UNKNOWN} for each in asked)
 
     def guarded(self, source: ModuleSource, quiet: ModuleSource) -> ModuleSource:
         """The firewall in front of a source."""
