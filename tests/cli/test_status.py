@@ -304,8 +304,7 @@ def test_advisories_and_webhooks_are_shown_with_what_is_wrong(capsys: pytest.Cap
             {"name": "chat", "configured": True, "waiting": 3, "delivered": 7, "dead": 1, "error": "503"}
         ],
     }
-    say = Catalogue(Language.EN)
-    Console(width=80).print(picture(facts, say, now=1000.0))
+    Console(width=80).print(picture(facts, ENGLISH, now=1000.0))
     shown = capsys.readouterr().out
     assert "4,291 known" in shown
     assert "https://vuln.go.dev · asked 1 min 0 s ago" in shown
