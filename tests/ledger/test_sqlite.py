@@ -18,6 +18,8 @@ from sqlalchemy import event
 from modgate.errors import Unavailable
 from modgate.ledger.sql import SqlLedger
 from modgate.model import Alert
+from modgate.model.consumers import Fetches
+from modgate.wiring.books import build_books
 from tests.contract.ledger import SetClock, pin, record
 
 if TYPE_CHECKING:
@@ -231,6 +233,38 @@ async def test_a_file_that_vanished_is_not_ready(ledger: SqlLedger, path: Path) 
     path.unlink()
     with pytest.raises(Unavailable, match="gone"):
         await ledger.ready()
+
+
+@pytest.mark.parametrize("instead", [None, b"", "copy"])
+async def test_nothing_is_written_into_a_file_that_is_no_longer_there(
+    ledger: SqlLedger, path: Path, instead: bytes | str | None
+) -> None:
+    await ledger.first_seen(record(1))
+    before = path.read_bytes()
+    for each in path.parent.iterdir():
+        each.unlink()
+    if instead is not None:
+        path.write_bytes(before if isinstance(instead, str) else instead)
+    with pytest.raises(Unavailable, match=r"gone|replaced"):
+        await ledger.first_seen(record(2))
+    with pytest.raises(Unavailable, match=r"gone|replaced"):
+        await asyncio.gather(*(ledger.seen(record(1).version, "zip") for _ in range(4)))
+    with pytest.raises(Unavailable, match=r"gone|replaced"):
+        await ledger.ready()
+    assert path.exists() == (instead is not None)
+
+
+async def test_an_erased_name_is_in_no_byte_of_the_files(ledger: SqlLedger, path: Path) -> None:
+    books = build_books(ledger, clock=SetClock())
+    for n in range(50):
+        rows = [Fetches(f"person-{n}-x", "example.com/m", f"v1.{k}.0", "zip", 1, 1.0, 2.0) for k in range(20)]
+        await books.consumers.add(rows)
+    with contextlib.closing(sqlite3.connect(path)) as reader:
+        reader.execute("SELECT 1 FROM consumer").fetchone()
+        assert await books.consumers.erase("person-7-x")
+    assert not [each.name for each in path.parent.iterdir() if b"person-7-x" in each.read_bytes()]
+    with ledger._database.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA secure_delete").scalar() == 1  # builds differ
 
 
 async def test_a_read_only_file_is_unavailable(ledger: SqlLedger) -> None:

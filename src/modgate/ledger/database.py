@@ -59,6 +59,7 @@ class Database:
         present: Raises Unavailable where what SQLite has open is no longer what its path names.
         free: Gives some pages back that hold nothing, and says whether there may be more; None where that
             is the server's business.
+        settle: Takes out of the log what was overwritten; None where that is the server's business.
         pause: Seconds for which it is left alone after it could not be reached.
     """
 
@@ -72,6 +73,7 @@ class Database:
         readers: int = 2,
         present: Callable[[], None] = lambda: None,
         free: Callable[[Connection], bool] | None = None,
+        settle: Callable[[Any], None] | None = None,
         pause: float = 0.0,
     ) -> None:
         self.engine = engine
@@ -80,6 +82,7 @@ class Database:
         self.readers = readers
         self.present = present
         self._free = free
+        self._settle = settle
         self._writing = writing
         self._pause = pause
         self._outage = _Outage()
@@ -135,12 +138,29 @@ class Database:
         free = self._free
         return free is not None and self.write(free)
 
+    def settle(self) -> None:
+        """Leave nothing in the write-ahead log of what was deleted."""
+        settle = self._settle
+
+        def go(trip: _Trip) -> None:
+            driver = self.engine.raw_connection()
+            try:
+                trip.connected = True
+                if settle is not None:
+                    settle(driver)
+            finally:
+                driver.close()
+
+        if settle is not None:
+            self._go(go)
+
     def close(self) -> None:
         """Close what is not in use."""
         self.engine.dispose()
 
     def _go(self, work: Callable[[_Trip], T]) -> T:
         self._check_outage()
+        self.present()
         trip = _Trip()
         try:
             try:

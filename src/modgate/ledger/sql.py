@@ -281,6 +281,11 @@ class SqlLedger:
         while await self._run(self._writer, self._database.free_some):
             self._check_open()
 
+    async def settle(self) -> None:
+        """Have the database's log hold nothing of what was deleted, as far as that can be had at once."""
+        self._check_open()
+        await self._run(self._writer, self._database.settle)
+
     async def ready(self) -> None:
         """Raises Unavailable when a write would fail now."""
         self._check_open()

@@ -36,19 +36,40 @@ def sqlite_file(path: Path, *, busy_timeout: float) -> Database:
     another process holds.
     """
     engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": busy_timeout})
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
+    opened: list[tuple[int, int]] = []
+
+    def prepare(connection: Any, record: Any) -> None:
+        _prepare(connection, record)
+        if not opened:
+            opened.append(_identity(path))
 
     def present() -> None:
-        if not path.exists():
+        """What is written to an unlinked file is nowhere; connecting anew would make an empty one."""
+        if not opened:
+            return
+        try:
+            changed = _identity(path) != opened[0]
+        except FileNotFoundError:
             raise Unavailable(
                 "the ledger's file is gone",
                 where=str(path),
-                next_step="Restore it, or start modgate anew.",
+                next_step="Stop modgate, restore the file, and start modgate again.",
+            ) from None
+        if changed:
+            raise Unavailable(
+                "the ledger's file was replaced by another", where=str(path), next_step="Start modgate again."
             )
 
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", _begin)
+
     return Database(
-        engine, engine.execution_options(begin=_BEGIN_WRITING), str(path), present=present, free=_free
+        engine,
+        engine.execution_options(begin=_BEGIN_WRITING),
+        str(path),
+        present=present,
+        free=_free,
+        settle=_settle,
     )
 
 
@@ -61,6 +82,11 @@ def sqlite_memory() -> Database:
     return Database(engine, engine.execution_options(begin=_BEGIN_WRITING), "the ledger in memory", readers=0)
 
 
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
 def _prepare(connection: Any, _record: Any) -> None:
     """On each new connection: our own BEGIN, write-ahead log, flush at each commit."""
     connection.isolation_level = None
@@ -70,6 +96,16 @@ def _prepare(connection: Any, _record: Any) -> None:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute(f"PRAGMA journal_size_limit={_WAL_KEPT}")
+        cursor.execute("PRAGMA secure_delete=ON")  # what was erased is in no free page; builds differ
+    finally:
+        cursor.close()
+
+
+def _settle(connection: Any) -> None:
+    """Move what the log holds into the file, as far as readers let it, and empty the log."""
+    cursor = connection.cursor()
+    try:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         cursor.close()
 

@@ -44,6 +44,9 @@ class Database(Protocol):
     async def query(self, query: Any, values: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
         """The rows of a query with these values for its parameters. Raises Unavailable."""
 
+    async def settle(self) -> None:
+        """Have the database's log hold nothing of what was deleted. Raises Unavailable."""
+
 
 def free(text: str) -> str:
     """Text that every database takes, and hands out again as it was."""

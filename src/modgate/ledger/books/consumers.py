@@ -154,7 +154,10 @@ class SqlConsumerBook:
     async def erase(self, consumer: str) -> bool:
         """Forget the name and its uses; what else refers to it keeps the bare reference."""
         name, at = plain(consumer), self._clock()
-        return await self._ledger.transact(lambda connection: person.erase(connection, name, at=at))
+        erased = await self._ledger.transact(lambda connection: person.erase(connection, name, at=at))
+        if erased:
+            await self._ledger.settle()
+        return erased
 
     async def forget(self, *, before: float) -> int:
         """Drop uses whose last fetch is older; how many."""
