@@ -440,8 +440,8 @@ def test_a_flood_of_pipelined_hits_without_reading_is_bounded(tmp_path: Path) ->
             try:
                 while sent < 20 * len(flood):
                     sent += client.send(flood)
-            except TimeoutError:
-                pass
+            except (TimeoutError, ConnectionError):
+                pass  # the server reads no more, or has ended what piles up more requests than it answers
             lines = server.ask("/metrics").text.splitlines()
             size = sum(
                 float(line.split()[1])
