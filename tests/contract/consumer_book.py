@@ -123,6 +123,16 @@ class ConsumerBookContract:
         assert await book.forget(before=2.0) == 0
         assert len(await book.users(M)) == 50
 
+    async def test_a_name_goes_with_its_last_use_unless_a_record_refers_to_it(self, books: Books) -> None:
+        book = books.consumers
+        await book.add(
+            [fetch("gone", at=(1.0, 1.0)), fetch("told", at=(1.0, 1.0)), fetch("here", at=(1.0, 9.0))]
+        )
+        await books.audit.append([Event(1.0, "decision", consumer="told")])
+        await book.forget(before=5.0)
+        assert [each.name for each in await book.consumers()] == ["here", "told"]
+        assert await books.audit.verify() == []
+
     async def test_names_may_hold_anything(self, books: Books) -> None:
         book = books.consumers
         names = ["名前", "a\0b", "half \ud800", "'; DROP TABLE x; --", '"q"\\']

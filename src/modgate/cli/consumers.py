@@ -34,7 +34,9 @@ def group() -> None:
 def list_(
     ctx: typer.Context,
     *,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", help=text("consumers.help.limit"))] = 100,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=0, help=text("consumers.help.limit"))
+    ] = 100,
     store: Store = None,
     server: Server = None,
     token_file: TokenFile = None,

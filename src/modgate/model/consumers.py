@@ -111,4 +111,4 @@ class ConsumerBook(Protocol):
         """
 
     async def forget(self, *, before: float) -> int:
-        """Drop uses whose last fetch is older; how many."""
+        """Drop uses whose last fetch is older, and names that nothing refers to any more; how many uses."""

@@ -106,4 +106,6 @@ class Retention:
                     _log.info("what was too old went from the ledger", **gone)
             except ModgateError as error:
                 _log.warning("what is too old stays in the ledger for now", reason=str(error))
+            except Exception as error:  # noqa: BLE001  a defect must not end it for as long as the server runs
+                _log.error("internal error", exc_info=error)
             await asyncio.sleep(self._every)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, case, delete, select, tuple_
+from sqlalchemy import and_, bindparam, case, delete, exists, select, tuple_
 
 from modgate.gomod.types import ModulePath, ModuleVersion, Version
 from modgate.ledger import tables
@@ -64,6 +64,17 @@ _DROP = delete(tables.consumer_use).where(
     _USE.ref == bindparam("of_ref"),
     _USE.last < bindparam("before"),
 )
+
+_NAME = tables.consumer.c
+_UNSAID = and_(
+    _NAME.last < bindparam("before"),
+    *(
+        ~exists().where(each.c.ref == _NAME.ref)
+        for each in (tables.consumer_use, tables.decision, tables.audit, tables.outbox)
+    ),
+)
+_IDLE = select(_NAME.ref).where(_UNSAID).limit(bindparam("most"))
+_DROP_NAME = delete(tables.consumer).where(_NAME.ref == bindparam("of_ref"), _UNSAID)
 
 
 def _sum(insert: Callable[[Any], Any]) -> Executable:
@@ -160,9 +171,11 @@ class SqlConsumerBook:
         return erased
 
     async def forget(self, *, before: float) -> int:
-        """Drop uses whose last fetch is older; how many."""
+        """Drop uses whose last fetch is older, and names that nothing refers to any more; how many uses."""
         names = ["of_path", "of_version", "of_ref"]
-        return await sweep(self._ledger, _OLD, _DROP, {"before": before}, names)
+        gone = await sweep(self._ledger, _OLD, _DROP, {"before": before}, names)
+        await sweep(self._ledger, _IDLE, _DROP_NAME, {"before": before}, ["of_ref"])
+        return gone
 
 
 def _add(connection: Connection, fetches: Sequence[Fetches]) -> None:
