@@ -178,3 +178,14 @@ async def test_who_may_not_have_it_fetched_begins_no_scan_and_keeps_nobody_else_
     assert (await examiner.verdicts(_CTX, _PATH, [_V3], exact=True))[_V3] == Unknown("the scan is running")
     await examiner.settled(_CTX, _quarantined(_V3))
     assert (await examiner.verdicts(offline, _PATH, [_V3], exact=True))[_V3] is True
+
+
+async def test_what_is_stored_is_examined_for_those_too_who_may_not_fetch(book: SightingBook) -> None:
+    """Else `Disable-Module-Fetch: true` would lead past a rule about a zip that is here."""
+    examiner, _ = await _examiner(book, _Scanner())
+    offline = Context(consumer="team-b", fetch=False)
+    assert (await examiner.licences(offline, _PATH, [_V1], exact=True))[_V1] == ("MIT",)
+    assert isinstance((await examiner.licences(offline, _PATH, [_V3], exact=True))[_V3], Unknown)
+    await examiner.verdicts(offline, _PATH, [_V1], exact=True)
+    await examiner.settled(offline, _quarantined(_V1))
+    assert (await examiner.verdicts(offline, _PATH, [_V1], exact=True))[_V1] is True

@@ -133,7 +133,7 @@ class Examiner:
             except Unavailable:
                 known = None  # the zip says it as well
         if known is None:
-            if not exact or not ctx.fetch:
+            if not exact or not await self._at_hand(ctx, version):
                 return Unknown("its licence was not looked at yet")
             try:
                 known = await self._read_licences(ctx, version)
@@ -164,13 +164,17 @@ class Examiner:
         failed = self._failed.get(version)
         if failed is not None and self._monotonic() - failed[0] < _PAUSE:
             return Unknown(failed[1])
-        if exact and ctx.fetch and version not in self._scans:
+        at_hand = exact and await self._at_hand(ctx, version)
+        if at_hand and version not in self._scans:
             task = asyncio.create_task(self._scan(ctx.detached(), version, self._scanner))
             self._scans[version] = task
             task.add_done_callback(lambda _task: self._scans.pop(version, None))
         return Unknown("the scan is running" if version in self._scans else "it was not scanned yet")
 
-    async def _is_stored(self, ctx: Context, version: ModuleVersion) -> bool:
+    async def _at_hand(self, ctx: Context, version: ModuleVersion) -> bool:
+        """Whether the zip is stored, or may be fetched: a try that can only fail would hold up others."""
+        if ctx.fetch:
+            return True
         try:
             await self._stored(ctx.detached(), version)
         except ModgateError:
