@@ -200,3 +200,22 @@ def test_nothing_there_and_nothing_in_it_are_told_apart(tmp_path: Path) -> None:
 def test_entries_of_other_ecosystems_are_counted_and_left_out(tmp_path: Path) -> None:
     read = _read(_file("db.jsonl", LINES + entry("PYSEC-1"))(tmp_path))
     assert (read.entries, len(read.advisories), read.broken) == (4, 3, 0)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_that_no_reader_understands_is_told_as_such(method: int, tmp_path: Path) -> None:
+    file = tmp_path / "all.zip"
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name in ("GO-1", "GO-2"):
+            archive.writestr(f"{name}.json", ENTRIES[name] + b" " * 300)
+    whole = file.read_bytes()
+    directory = whole.index(b"PK\x01\x02")
+    damaged = bytearray(whole)
+    damaged[60:64] = b"\xff\xff\xff\xff"
+    file.write_bytes(damaged)
+    assert _read(file).broken == 1
+    newer = bytearray(whole)
+    newer[directory + 6] = 200
+    file.write_bytes(newer)
+    with pytest.raises(Invalid, match="the file is broken"):
+        _read(file)

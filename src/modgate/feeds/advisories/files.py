@@ -15,6 +15,7 @@ Reading blocks: call it in a thread.
 from __future__ import annotations
 
 import gzip
+import lzma
 import os
 import stat
 import struct
@@ -43,6 +44,8 @@ _TOO_LARGE = f"it has more than {MAX_ENTRY >> 20} MiB"
 _END = struct.Struct("<4s4H2LH")
 _END_64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR = struct.Struct("<4sLQL")
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, UnicodeDecodeError)
+"""What zipfile says of a file that it cannot read; NotImplementedError is a RuntimeError."""
 _GZIP = b"\x1f\x8b"
 
 
@@ -68,7 +71,7 @@ def read_path(path: Path) -> Iterator[Entry]:
                 yield from _stream(path.name, file)
     except FileNotFoundError:
         raise Absent("there is no such file or folder", where=str(path)) from None
-    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+    except (EOFError, *_BROKEN, gzip.BadGzipFile) as error:
         raise Invalid(f"the file is broken: {error}", where=str(path)) from None
     except OSError as error:
         raise Unavailable(f"it cannot be read: {error.strerror or error}", where=str(path)) from None
@@ -156,7 +159,7 @@ def _zip(path: Path, file: IO[bytes]) -> Iterator[Entry]:
             try:
                 with archive.open(member) as opened:
                     data = opened.read(MAX_ENTRY + 1)
-            except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+            except (EOFError, OSError, *_BROKEN) as error:
                 yield Entry(name, b"", where, f"it cannot be read: {error}")
                 continue
             budget.take(len(data))
