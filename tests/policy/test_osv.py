@@ -138,3 +138,16 @@ def test_json_that_was_read_already_is_read_alike() -> None:
 def test_no_json_makes_it_fail_otherwise(document: object) -> None:
     with contextlib.suppress(Invalid):
         osv.parse(json.dumps(document).encode())
+
+
+def test_a_range_of_the_ecosystem_is_one_of_versions() -> None:
+    """GitHub's own files write Go's ranges so; not to read them would call every version affected."""
+    span = ranges(("introduced", "0"), ("fixed", "1.2.3")) | {"type": "ECOSYSTEM"}
+    read = osv.parse(entry("GHSA-aaaa-bbbb-cccc", modules={MODULE: [span]}))
+    assert [block.events for block in read.blocks] == [(Event("introduced", "0"), Event("fixed", "1.2.3"))]
+
+
+@pytest.mark.parametrize("path", ["example.com/\x9b31m", "example.com/\u202em"])
+def test_a_module_whose_name_a_terminal_would_obey_is_none(path: str) -> None:
+    with pytest.raises(Invalid, match="which is no module"):
+        osv.parse(entry(modules={path: [ranges(("introduced", "0"))]}))

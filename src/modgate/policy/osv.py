@@ -3,7 +3,8 @@
 1. What decides must be right: the id, the module's name, the versions of events, the times. An entry in which
    one of them is broken is refused as a whole, since half of it could say "fixed" of what is not.
 2. What is not known is passed over: the schema grows.
-3. Only the ecosystem `Go`, only ranges of the type `SEMVER`. A module without such a range, and without
+3. Only the ecosystem `Go`, only ranges of the type `SEMVER`, which GitHub's own files call `ECOSYSTEM`; a
+   range of commits (`GIT`) is none. A module without such a range, and without
    `versions`, is affected in every version: so reads govulncheck. `custom_ranges` are of versions that the go
    command does not see (tags of another form) and are only noted.
 
@@ -31,7 +32,7 @@ ALWAYS = Event("introduced", "0")
 _MAX_SUMMARY = 500
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-_PATH = re.compile(r"[^\s\x00-\x1f\x7f@]{1,512}")
+_PATH = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069@]{1,512}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -160,7 +161,7 @@ def _blocks(identifier: str, affected: _Affected) -> list[Block]:
         raise Invalid(f"{identifier} names {shown(path)}, which is no module")
     custom = bool(affected.ecosystem_specific and affected.ecosystem_specific.custom_ranges)
     versions = tuple(affected.versions or ())
-    ranges = [each for each in affected.ranges or () if each.type == "SEMVER"]
+    ranges = [each for each in affected.ranges or () if each.type in {"SEMVER", "ECOSYSTEM"}]
     if not ranges:
         return [Block(path, () if versions else (ALWAYS,), versions, custom)]
     blocks: list[Block] = []
