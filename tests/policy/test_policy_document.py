@@ -13,6 +13,7 @@ from modgate.model.decision import Effect
 from modgate.policy.document import parse_policy
 from modgate.policy.problems import PolicyInvalid
 from modgate.policy.schema import policy_schema
+from modgate.policy.selectors import consumer_matches
 from modgate.policy.trial import parse_cases, run_cases
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -211,3 +212,25 @@ def test_every_piece_of_a_policy_in_the_documentation_is_one() -> None:
     for piece in pieces:
         parse_policy(piece if piece.startswith("version") else f"version = 1\n{piece}")
     assert len(pieces) == 6
+
+
+@pytest.mark.parametrize(
+    ("pattern", "consumer"),
+    [
+        ("::ffff:10.0.0.0/104", "10.1.2.3"),
+        ("10.0.0.1", "::ffff:10.0.0.1"),
+        ("2001:DB8::0:1", "2001:db8::1"),
+        ("10.0.0.0/8", "::ffff:10.1.2.3"),
+    ],
+)
+def test_an_address_is_the_same_in_every_notation(pattern: str, consumer: str) -> None:
+    assert consumer_matches(pattern, consumer)
+
+
+@pytest.mark.parametrize(("pattern", "consumer"), [("::/0", "10.1.2.3"), ("0.0.0.0/0", "::1")])
+def test_a_network_of_one_kind_holds_none_of_the_other(pattern: str, consumer: str) -> None:
+    assert not consumer_matches(pattern, consumer)
+
+
+def test_the_schema_takes_no_address_that_is_not_ours() -> None:
+    assert "://" not in json.dumps({**policy_schema(), "$schema": ""})

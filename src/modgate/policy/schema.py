@@ -13,9 +13,7 @@ from typing import Any
 from modgate.model.advisory import Severity
 from modgate.model.decision import Effect, Mode
 
-__all__ = ["SCHEMA_ID", "policy_schema"]
-
-SCHEMA_ID = "https://modgate.dev/schema/policy-1.json"
+__all__ = ["policy_schema"]
 
 _EFFECTS = [each.value for each in Effect]
 _SEVERITIES = [each.value for each in Severity]
@@ -130,7 +128,6 @@ def policy_schema() -> dict[str, Any]:
     )
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": SCHEMA_ID,
         "title": "A policy of modgate",
         **_table(
             {

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["Choice", "consumer_matches", "glob_matches", "module_matches"]
 
 
+_MAPPED_BITS = 96
+"""How many bits of `::ffff:0:0/96` come before the IPv4 address."""
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """Some names: those that match one of `wanted` (all, where it is empty) and none of `spared`."""
@@ -86,12 +90,16 @@ def _split(pattern: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _network(pattern: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    if "/" not in pattern:
-        return None
+    """A network, or an address as the network of itself; one of mapped IPv4 addresses as what it means."""
     try:
-        return ipaddress.ip_network(pattern, strict=False)
+        network = ipaddress.ip_network(pattern, strict=False)
     except ValueError:
         return None
+    if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= _MAPPED_BITS:
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            return ipaddress.IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
+    return network
 
 
 @lru_cache(maxsize=16384)
