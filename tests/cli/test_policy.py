@@ -151,3 +151,18 @@ def test_no_line_is_wider_than_the_terminal(tmp_path: Path) -> None:
                 assert sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in line) <= 80, (
                     line
                 )
+
+
+def test_a_file_that_cannot_be_read_is_no_verdict(tmp_path: Path) -> None:
+    """1 would be read as "refused" or "changed" by a pipeline."""
+    (tmp_path / "p.toml").write_text(NEW, encoding="utf-8")
+    for words in (
+        ("check", "nowhere"),
+        ("test", "nowhere"),
+        ("explain", "--file", "nowhere", "example.test/m@v1.0.0"),
+        ("explain", "--file", "p.toml", "--db", "nowhere", "example.test/m@v1.0.0"),
+        ("diff", "nowhere", "p.toml", "--list", "p.toml"),
+        ("diff", "p.toml", "p.toml", "--list", "nowhere"),
+    ):
+        done = _run(tmp_path, *words)
+        assert (done.returncode, "nowhere: " in done.stderr) == (2, True), (words, done.stderr)

@@ -352,4 +352,11 @@ def _with_hits(facts: list[Facts], db: str | None) -> list[Facts]:
 
 def run(args: Sequence[str]) -> int:
     """Run `modgate policy` with these arguments."""
-    return run_app(app, "policy", args)
+    from modgate.errors import ModgateError  # noqa: PLC0415  not needed for --help
+
+    try:
+        return run_app(app, "policy", args)
+    except ModgateError as error:
+        # 1 says that something is refused or would change, which nobody could find out.
+        tell(error)
+        return USAGE
