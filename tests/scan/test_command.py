@@ -151,3 +151,8 @@ def test_licences_are_found_at_the_root_alone() -> None:
     assert licences_in(_VERSION, _zip(COPYING="all yours")) == ("LicenseRef-unknown",)
     both = _zip(**{"LICENSE-MIT": mit, "LICENSE.apache": "Apache License\nVersion 2.0, January 2004"})
     assert licences_in(_VERSION, both) == ("Apache-2.0", "MIT")
+
+
+def test_a_licence_that_is_too_long_to_read_is_not_none() -> None:
+    """A rule about AGPL must not be led past by what is added behind it."""
+    assert licences_in(_VERSION, _zip(LICENSE="x" * (1 << 20) + "y")) == ("LicenseRef-unknown",)

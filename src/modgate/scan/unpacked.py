@@ -65,7 +65,7 @@ def licences_in(version: ModuleVersion, zip_file: BinaryIO) -> tuple[str, ...]:
         with zipfile.ZipFile(zip_file) as archive:
             for entry in archive.infolist():
                 name = entry.filename.removeprefix(prefix)
-                if "/" in name or not is_licence_file(name) or entry.file_size > _MAX_LICENCE:
+                if "/" in name or not is_licence_file(name):
                     continue
                 with archive.open(entry) as source:
                     text = source.read(_MAX_LICENCE).decode("utf-8", "replace")
