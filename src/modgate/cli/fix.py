@@ -103,7 +103,7 @@ def _write(module: Path, before: dict[str, bytes], after: dict[str, bytes]) -> N
     """Both files, each whole or not at all. Raises Invalid where somebody changed them meanwhile,
     Unavailable.
     """
-    from modgate.client.whole import write_report  # noqa: PLC0415  as above
+    from modgate.client.whole import write_data  # noqa: PLC0415  as above
     from modgate.errors import Invalid, Unavailable  # noqa: PLC0415
 
     for name in _FILES:
@@ -118,7 +118,12 @@ def _write(module: Path, before: dict[str, bytes], after: dict[str, bytes]) -> N
             )
     for name in _FILES:
         if after[name] != before[name]:
-            write_report(module / name, after[name].decode())
+            try:
+                write_data(module / name, after[name])
+            except OSError as error:
+                raise Unavailable(
+                    f"it cannot be written: {error.strerror}", where=str(module / name)
+                ) from error
 
 
 def run(args: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from modgate.errors import Unavailable
 
-__all__ = ["write_report", "write_whole"]
+__all__ = ["write_data", "write_report", "write_whole"]
 
 
 def write_report(target: Path, text: str) -> None:
@@ -22,7 +22,11 @@ def write_report(target: Path, text: str) -> None:
 
 def write_whole(target: Path, text: str) -> None:
     """Write the text by way of a temporary name and a rename. Raises OSError."""
-    data = text.encode("utf-8", "replace")
+    write_data(target, text.encode("utf-8", "replace"))
+
+
+def write_data(target: Path, data: bytes) -> None:
+    """The same with bytes. Raises OSError."""
     target = target.resolve()
     if target.exists() and not target.is_file():
         # A pipe or /dev/stdout is written to, never replaced.

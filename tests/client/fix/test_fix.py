@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from modgate.client.fix.fixing import Wish, fix
+from modgate.client.fix.gocmd import Built
+from modgate.policy.advisories import AdvisoryIndex
+from tests.policy.osv_entries import advisory, ranges
 from tests.support.advisories import entry, write_jsonl, write_v1
 from tests.support.gate import GoClient
 from tests.support.modules import World
@@ -229,3 +233,58 @@ def test_what_cannot_be_tried_is_told(
     done = _fix(client, *words)
     assert done.returncode == 2
     assert told in done.stderr
+
+
+def test_a_go_mod_with_other_bytes_than_utf_8_is_written_whole_or_left(
+    go_command: str, tmp_path: Path, world: World
+) -> None:
+    client = _client(go_command, tmp_path, world)
+    client.module({"example.test/lib": "v1.1.0"})
+    client.run("mod", "tidy")
+    go_mod = client.work / "go.mod"
+    go_mod.write_bytes(b"// caf\xe9\n" + go_mod.read_bytes())
+    db = write_jsonl(tmp_path / "db.jsonl", entry("GO-2026-0001", "example.test/lib", *_FIXED))
+    done = _fix(client, "--db", str(db))
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0, done.stderr
+    assert b"caf\xe9" in go_mod.read_bytes()
+    assert b"lib v1.2.0" in go_mod.read_bytes()
+
+
+def test_the_name_of_an_advisory_is_known_in_any_case(go_command: str, tmp_path: Path, world: World) -> None:
+    client = _client(go_command, tmp_path, world)
+    client.module({"example.test/lib": "v1.1.0"})
+    client.run("mod", "tidy")
+    db = write_jsonl(tmp_path / "db.jsonl", entry("GO-2026-0001", "example.test/lib", *_FIXED))
+    told = _json(_fix(client, "--db", str(db), "--advisory", "go-2026-0001", "--dry-run", "--json"))
+    assert [move["after"] for move in told["moves"]] == ["v1.2.0"]
+
+
+async def test_what_would_still_move_when_patience_ends_is_left_and_no_success() -> None:
+    class Unmoved:
+        copy = None
+        rounds = 0
+
+        async def modules(self) -> list[Built]:
+            return [Built({"Path": "example.test/lib", "Version": "v1.1.0"})]
+
+        def required(self) -> None:
+            return None
+
+        async def versions(self, paths: list[str]) -> dict[str, tuple[str, ...]]:
+            return dict.fromkeys(paths, ("v1.2.0",))
+
+        def content(self, _name: str) -> bytes:
+            return b""
+
+        async def get(self, _wanted: list[str]) -> str:
+            return ""
+
+    index = AdvisoryIndex([advisory(modules={"example.test/lib": [ranges(*_FIXED)]})])
+
+    async def known(_paths: object) -> AdvisoryIndex:
+        return index
+
+    outcome = await fix(Unmoved(), Wish(), known)  # type: ignore[arg-type]  # the part that is asked
+    assert [(left.path, left.why) for left in outcome.left] == [("example.test/lib", "refused")]
+    assert outcome.moves == []

@@ -53,7 +53,7 @@ class Wish:
     """What to do.
 
     Attributes:
-        advisories: Only these ids or aliases; empty for all.
+        advisories: Only these ids or aliases, in any case; empty for all.
         everything: Modules too that stand in the graph alone.
         tidy: Run `go mod tidy` in the end.
         build: Run `go build ./...` in the end.
@@ -140,7 +140,14 @@ async def fix(
         needs, outcome.aside = _of_the_build(needs, None if wish.everything else copy.required())
         listed = await copy.versions([need.path for need in needs if not need.built.replaced])
         moves, outcome.left = _plan(needs, index, listed, refused)
-        if not moves or outcome.rounds == _ROUNDS:
+        if outcome.rounds == _ROUNDS:
+            # What go was asked for and did not keep is no success.
+            outcome.left += [
+                Left(need.path, need.version, need.ids, "refused", f"{need.path}@{target} did not last")
+                for need, target in moves
+            ]
+            break
+        if not moves:
             break
         outcome.rounds += 1
         progress("moving")
@@ -154,6 +161,8 @@ async def fix(
     for path, before in sorted(first.items()):
         now = present.get(ModulePath(path))
         after = now.version if now is not None else ""
+        if after == before:
+            continue
         indirect = now is not None and now.indirect
         outcome.moves.append(Move(path, before, after, tuple(sorted(mended[path])), indirect))
     await _finish(copy, wish, outcome, progress)
@@ -168,6 +177,7 @@ def _named(each: Built) -> tuple[str, str]:
 
 
 def _needs(built: Sequence[Built], index: Known, wish: Wish) -> list[_Need]:
+    wanted = {name.casefold() for name in wish.advisories}
     found = []
     for each in built:
         path, version = _named(each)
@@ -176,7 +186,8 @@ def _needs(built: Sequence[Built], index: Known, wish: Wish) -> list[_Need]:
         hits = tuple(
             hit
             for hit in index.hits(path, version)
-            if not wish.advisories or wish.advisories & {hit.advisory.id, *hit.advisory.aliases}
+            if not wanted
+            or any(name.casefold() in wanted for name in (hit.advisory.id, *hit.advisory.aliases))
         )
         if hits:
             found.append(_Need(each, ModulePath(path), Version(version), hits))
