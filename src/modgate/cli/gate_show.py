@@ -22,6 +22,8 @@ def show(report: Report, say: Catalogue, out: Console, *, strict: bool) -> None:
     several = len(report.files) > 1
     for row in sorted(rows, key=worst_first):
         for line in _lines(row, say, several=several):
+            # What a gate says is shown, and moves no cursor.
+            line = "".join(char if char.isprintable() else "?" for char in line)  # noqa: PLW2901  the same line
             out.print(line, markup=False, highlight=False, soft_wrap=True)
     if rows:
         out.print()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -9,11 +10,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rich.console import Console
 
+from modgate.cli.gate_show import show
 from modgate.client.gate.judges import GateJudge
-from modgate.client.gate.judging import judge_places
+from modgate.client.gate.judging import Locked, Report, Row, judge_places
 from modgate.client.sums.places import Place
 from modgate.errors import Absent, Invalid, Unavailable
+from modgate.messages import Catalogue, Language
 from modgate.model.check import Checked, Judged
 from tests.support.advisories import entry, write_jsonl
 
@@ -173,3 +177,22 @@ async def test_a_gate_that_is_down_has_not_said_yes() -> None:
 async def test_a_chain_without_a_gate_is_told() -> None:
     with pytest.raises(Invalid, match="no gate judges"):
         await _judged("https://a.test", {"https://a.test": Absent("no gate")})
+
+
+def test_what_a_gate_says_moves_no_cursor() -> None:
+    row = Row(
+        Locked("example.test/bad", "v1.1.0", "go.sum", 1),
+        Judged(
+            module="example.test/bad",
+            version="v1.1.0",
+            effect="deny",
+            reason="\x1b[2Jharmless\x9b1m\u202e",
+            fixed="v1.2.0\nrm -rf /",
+        ),
+    )
+    out = io.StringIO()
+    show(
+        Report((row,), "gate", "r", ("go.sum",)), Catalogue(Language.ENGLISH), Console(file=out), strict=False
+    )
+    assert [char for char in out.getvalue() if not char.isprintable() and char != "\n"] == []
+    assert "\nrm" not in out.getvalue()
