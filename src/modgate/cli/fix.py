@@ -76,7 +76,16 @@ def fix(
     else:
         from modgate.cli.fix_show import show  # noqa: PLC0415  rich stays off --help
 
-        show(outcome, changes, say, console(), source=source, written=written, dry_run=dry_run)
+        show(
+            outcome,
+            changes,
+            say,
+            console(),
+            source=source,
+            written=written,
+            dry_run=dry_run,
+            vendored=(module / "vendor" / "modules.txt").is_file(),
+        )
     raise typer.Exit(FAILED if outcome.left or outcome.failed[0] else 0)
 
 

@@ -26,6 +26,7 @@ def show(
     source: str,
     written: bool,
     dry_run: bool,
+    vendored: bool,
 ) -> None:
     """Print moves, what is left, the diff, and how it ended."""
 
@@ -60,6 +61,8 @@ def show(
     tell(say("fix.text.sum", **values, source=source))
     if outcome.aside:
         tell(say("fix.text.aside", count=outcome.aside))
+    if written and vendored:
+        tell(say("fix.text.vendored"))
     if changes and not written:
         tell(say("fix.text.dry_run") if dry_run else say("fix.text.unwritten"))
 

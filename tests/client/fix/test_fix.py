@@ -288,3 +288,13 @@ async def test_what_would_still_move_when_patience_ends_is_left_and_no_success()
     outcome = await fix(Unmoved(), Wish(), known)  # type: ignore[arg-type]  # the part that is asked
     assert [(left.path, left.why) for left in outcome.left] == [("example.test/lib", "refused")]
     assert outcome.moves == []
+
+
+def test_a_vendor_folder_that_no_longer_fits_is_told(go_command: str, tmp_path: Path, world: World) -> None:
+    client = _client(go_command, tmp_path, world)
+    client.module({"example.test/lib": "v1.1.0"})
+    client.run("mod", "tidy")
+    client.run("mod", "vendor")
+    db = write_jsonl(tmp_path / "db.jsonl", entry("GO-2026-0001", "example.test/lib", *_FIXED))
+    assert "go mod vendor" not in _fix(client, "--db", str(db), "--dry-run").stdout
+    assert "go mod vendor" in _fix(client, "--db", str(db)).stdout
