@@ -30,6 +30,9 @@ __all__ = ["Gathered", "Gatherer", "Licences", "NobodyLooks", "Scans"]
 _AGES_FOR = 30.0
 _UNKNOWN_FOR = 2.0
 _USES_FOR = 30.0
+_SAID_FOR = 30.0
+_MAY_CHANGE = frozenset({"retracted", "deprecated", "scan"})
+"""What is said of a version may be said otherwise tomorrow, and no generation moves with it."""
 
 
 class Licences(Protocol):
@@ -167,6 +170,8 @@ class Gatherer:
                     fields[name] = value
             if "fixes" in fields:
                 until = min(until, _USES_FOR)
+            if not _MAY_CHANGE.isdisjoint(fields):
+                until = min(until, _SAID_FOR)
             if any(isinstance(value, Unknown) for value in fields.values()):
                 until = min(until, _UNKNOWN_FOR)
             assert base is not None

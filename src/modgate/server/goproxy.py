@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from modgate.errors import Tampered
 from modgate.firewall.tally import mark_of
 from modgate.gomod.protocol import Kind, parse
-from modgate.server.memo import SMALL
+from modgate.server.memo import LONGEST, SMALL
 from modgate.server.represent import Representation
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from modgate.telemetry import Metrics, RequestResult
 
 __all__ = ["GoProxy", "Told", "close_stream", "told_of_advisories", "told_of_decision"]
+
+_DECIDED_FOR = 30.0
+_UNKNOWN_FOR = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,8 @@ class GoProxy:
         # An answer that was refreshed since it was asked for may be the one from before.
         current = rep.immutable or forgotten == self._memo.forgotten
         if ctx.fetch and not ctx.head and raw_path == f"/{request.url_path}" and not answer.stale and current:
-            await self._keep(rep, request, generation, ctx.consumer if answer.personal else None)
+            view = ctx.consumer if answer.personal else None
+            await self._keep(rep, request, generation, view, _longest(answer.decision))
         return Told(rep, request.kind.value, result, _mark(request))
 
     def _represent(self, answer: Answer) -> Representation:
@@ -151,7 +155,12 @@ class GoProxy:
         )
 
     async def _keep(
-        self, rep: Representation, request: Request, generation: Hashable, view: str | None
+        self,
+        rep: Representation,
+        request: Request,
+        generation: Hashable,
+        view: str | None,
+        longest: float,
     ) -> None:
         # `view` is the one consumer that it is for, None where it is for all. What one is shown of lists
         # depends on what it received a moment ago; an answer for nobody in particular is for nobody else.
@@ -169,9 +178,22 @@ class GoProxy:
         blob = rep.blob
         if blob is None or rep.size <= SMALL:
             body = cast("bytes", rep.body) if blob is None else await blob.read()
-            self._memo.put(key, ready, body, kind=kind, cell=cell, generation=generation, mark=mark)
+            self._memo.put(
+                key, ready, body, kind=kind, cell=cell, generation=generation, mark=mark, longest=longest
+            )
         else:
-            self._memo.put_file(key, ready, kind=kind, cell=cell, generation=generation, mark=mark)
+            self._memo.put_file(
+                key, ready, kind=kind, cell=cell, generation=generation, mark=mark, longest=longest
+            )
+
+
+def _longest(decision: Decision | None) -> float:
+    """For how many seconds an answer may be given without asking the policy again. What a generation stands
+    for moves it at once; retractions, ages and what could not be found out are only seen by asking.
+    """
+    if decision is None:
+        return LONGEST
+    return _UNKNOWN_FOR if decision.unknown else _DECIDED_FOR
 
 
 def _mark(request: Request) -> str:

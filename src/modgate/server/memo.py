@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from modgate.server.represent import Representation
     from modgate.telemetry import Cell
 
-__all__ = ["MAX_HEAD", "SMALL", "Hot", "Memo", "OpenFile"]
+__all__ = ["LONGEST", "MAX_HEAD", "SMALL", "Hot", "Memo", "OpenFile"]
 
 SMALL = 64 * 1024
 """Bodies up to this size are held in memory."""
@@ -29,7 +29,9 @@ SMALL = 64 * 1024
 MAX_HEAD = 1024
 """Request heads above this size are parsed each time."""
 
-_IMMUTABLE_SECONDS = 3600.0
+LONGEST = 3600.0
+"""Seconds after which even what cannot change is asked for again."""
+
 _OVERHEAD = 1024
 
 
@@ -91,6 +93,7 @@ class Hot:
         generation: Hashable,
         now: float,
         mark: str = "",
+        longest: float = LONGEST,
     ) -> None:
         self.key = key
         self.mark = mark
@@ -104,7 +107,7 @@ class Hot:
         self.alive = True
         # Even what cannot change is asked for again after a while: the store then knows that it is in
         # use, and verifies a file that is held open once more.
-        self.expires = now + (_IMMUTABLE_SECONDS if rep.immutable else rep.rest or 0.0)
+        self.expires = now + (longest if rep.immutable else min(longest, rep.rest or 0.0))
         self._born = now
         self._second = 0
         self._head = self._render(rep)
@@ -212,14 +215,26 @@ class Memo:
         cell: Cell,
         generation: Hashable,
         mark: str = "",
+        longest: float = LONGEST,
     ) -> Hot:
         """Keep an answer with its whole body under (raw path, view).
 
-        `generation` was read before the source was asked.
+        `generation` was read before the source was asked; after `longest` seconds it is asked again.
         """
         now = self.clock()
         return self._add(
-            Hot(key, rep, body, None, kind=kind, cell=cell, generation=generation, now=now, mark=mark)
+            Hot(
+                key,
+                rep,
+                body,
+                None,
+                kind=kind,
+                cell=cell,
+                generation=generation,
+                now=now,
+                mark=mark,
+                longest=longest,
+            )
         )
 
     def put_file(
@@ -231,6 +246,7 @@ class Memo:
         cell: Cell,
         generation: Hashable,
         mark: str = "",
+        longest: float = LONGEST,
     ) -> Hot | None:
         """Keep an answer whose blob was verified and has a file; None if the file is not as it should be."""
         blob = rep.blob
@@ -245,7 +261,18 @@ class Memo:
             return None
         file, now = OpenFile(fd), self.clock()
         return self._add(
-            Hot(key, rep, b"", file, kind=kind, cell=cell, generation=generation, now=now, mark=mark)
+            Hot(
+                key,
+                rep,
+                b"",
+                file,
+                kind=kind,
+                cell=cell,
+                generation=generation,
+                now=now,
+                mark=mark,
+                longest=longest,
+            )
         )
 
     def _add(self, hot: Hot) -> Hot:
