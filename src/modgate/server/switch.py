@@ -1,7 +1,8 @@
 """The application that is served, which another one may replace while requests are answered.
 
-A request stays with the application that it came to. `replace` returns when nobody is left with the old one,
-so that what it stands on can be closed.
+A request stays with the application that it came to. `replace` takes effect at once, in the same step in
+which the gate adopts what the new one stands on: an old way that answered after that would have its answer
+kept as one of the new. `emptied` returns when nobody is left with the old one, so that it can be closed.
 """
 
 from __future__ import annotations
@@ -66,10 +67,14 @@ class Switch:
             if not self._inside[app] and app is not self._app:
                 del self._inside[app]  # nobody holds on to what was replaced any longer than its requests
 
-    async def replace(self, app: App, *, patience: float) -> None:
-        """Give new requests to another application; wait at most `patience` seconds for those of the old."""
+    def replace(self, app: App) -> App:
+        """Give new requests to another application; returns the old one, for `emptied`."""
         old, self._app = self._app, app
         self._inside[app] = 0
+        return old
+
+    async def emptied(self, old: App, *, patience: float) -> None:
+        """Wait at most `patience` seconds for the requests that are with an application of before."""
         loop = asyncio.get_running_loop()
         end = loop.time() + patience
         while self._inside.get(old) and loop.time() < end:  # noqa: ASYNC110  an event would cost each request

@@ -235,9 +235,9 @@ class Reloader:
         except BaseException:
             await inner.closing.aclose()
             raise
-        before = self._gate.adopt(inner)  # 4
+        before, old_app = self._gate.adopt(inner), self._switch.replace(app)  # 4
         self._loaded_now(config)
-        self._start(self._retire(app, before, config.limits.grace))
+        self._start(self._retire(old_app, before, config.limits.grace))
         self._loaded = loaded
         self._since = time.time()
         self._count += 1
@@ -245,7 +245,7 @@ class Reloader:
 
     async def _retire(self, app: App, before: Inner, patience: float) -> None:
         try:
-            await self._switch.replace(app, patience=patience)
+            await self._switch.emptied(app, patience=patience)
         finally:
             await asyncio.shield(self._gate.retire(before, patience=patience))  # 5
 
