@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from modgate.wiring.gate import Gate, Inner
 
 __all__ = ["serve"]
+
+_KEPT_SECONDS = 10.0
 
 
 def serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
@@ -119,6 +121,11 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
         await stack.enter_async_context(_retention(gate).running())
         await stack.enter_async_context(serve_socket(config, works, running))
         await stack.enter_async_context(reloader.watching())
+        if config.policy.file is not None and config.advisories.sources:
+            # An index that is still empty would let past what a rule refuses.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_KEPT_SECONDS):
+                    await advisories.wait_loaded()
         await listener.serve()
 
 

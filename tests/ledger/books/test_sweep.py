@@ -29,6 +29,7 @@ async def test_what_is_used_between_finding_and_dropping_stays(books: Books, led
         """A ledger in which somebody uses a version just after it was found to be old."""
 
         transact = staticmethod(ledger.transact)
+        settle = staticmethod(ledger.settle)
 
         async def query(self, query: Any, values: Mapping[str, object]) -> Sequence[Any]:
             rows = await ledger.query(query, values)
