@@ -18,11 +18,13 @@ from modgate.model.decision import Effect
 from modgate.policy.advisories import AdvisoryIndex
 from modgate.policy.facts import Unknown
 from tests.support.firewall import PATH, Bench, bench
-from tests.support.sources import read
+from tests.support.sources import ScriptedSource, read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from modgate.gomod.protocol import Request
+    from modgate.model import Answer
     from modgate.model.decision import Decision
 
 ME = Context(consumer="me")
@@ -346,3 +348,25 @@ async def test_what_was_decided_without_a_look_outside_is_not_given_to_those_who
     assert (await wall.wall.decide(offline, version)).effect is Effect.ALLOW
     assert (await wall.wall.decide(ME, version)).effect is Effect.DENY
     assert (await wall.wall.decide(offline, version)).effect is Effect.DENY
+
+
+async def test_who_asks_for_nothing_to_be_fetched_is_not_let_past_a_rule_whose_fact_has_to_be() -> None:
+    """`/cached-only/` or a header would else turn any rule into its `on_error`, for what is stored."""
+
+    class Stored(ScriptedSource):
+        """Of what was asked for, the zips alone are stored."""
+
+        async def fetch(self, ctx: Context, request: Request) -> Answer:
+            if not ctx.fetch and request.kind is not Kind.ZIP:
+                raise Absent("it is not stored", where=request.url_path)
+            return await super().fetch(ctx, request)
+
+    wall = bench(Stored())
+    wall.module("v1.0.0", "v1.1.0", "v1.2.0", v1_2_0="v1.1.0")
+    wall.adopt(rule("deny", "retracted = true", 'on_error = "allow"'))
+    offline = replace(ME, fetch=False)
+    assert await ask(wall, Kind.ZIP, "v1.1.0", offline) == "denied"
+    assert await ask(wall, Kind.ZIP, "v1.0.0", offline) == "zip v1.0.0"
+    asked = wall.source.counts.total()
+    assert await ask(wall, Kind.ZIP, "v1.3.0", offline) == "absent"
+    assert wall.source.counts.total() == asked + 1  # what is not stored is not asked about

@@ -124,9 +124,10 @@ class Bench:
         answers[f"{path}/@v/v1.info"] = answers[f"{path}/@latest"]
 
 
-def bench() -> Bench:
+def bench(source: ScriptedSource | None = None) -> Bench:
     """A firewall that allows everything yet."""
-    source, books, clock, log = ScriptedSource(), Books(), Clock(2_000_000_000.0), Log()
+    source = source or ScriptedSource()
+    books, clock, log = Books(), Clock(2_000_000_000.0), Log()
     index: list[Advisories | Unknown] = [AdvisoryIndex()]
     patience = Patience(monotonic=clock)
     modules = Modules(source, monotonic=clock)

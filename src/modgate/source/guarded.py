@@ -28,7 +28,7 @@ from modgate.gomod import query
 from modgate.gomod.protocol import Kind, Request, encode_list, parse_info, parse_list
 from modgate.gomod.types import ModuleVersion, Version
 from modgate.model import Answer
-from modgate.source.bodies import small_body
+from modgate.source.bodies import close_body, small_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,9 +89,16 @@ class GuardedSource:
             decision = await self._guard.settled(ctx, decision)
         if decision.effect.refuses:
             raise await self._refused(ctx, decision)
-        answer = _under(await self._inner.fetch(ctx, request), decision)
+        answer = await self._inner.fetch(ctx, request)
+        if decision.unknown and not ctx.fetch:
+            # It is stored. What a rule wants to know is fetched all the same, or whoever says that nothing
+            # may be fetched would choose the rule's `on_error` for himself.
+            decision = await self._guard.decide(replace(ctx, fetch=True), request.module_version)
+            if decision.effect.refuses:
+                await close_body(answer)
+                raise await self._refused(ctx, decision)
         self._guard.note(ctx, decision)
-        return answer
+        return _under(answer, decision)
 
     async def _about(self, ctx: Context, request: Request) -> Answer:
         """An `.info` or `.mod`: never refused while there is one."""
