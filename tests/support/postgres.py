@@ -7,6 +7,7 @@ not run it: then it runs as the user `postgres`, who comes with the package.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import itertools
 import os
@@ -157,8 +158,10 @@ class Cluster:
     def signal_all(self, which: signal.Signals) -> None:
         """Send a signal to every process of it, such as SIGSTOP."""
         assert self._process is not None
-        for pid in [self._process.pid, *self._children()]:
-            os.kill(pid, which)
+        self._process.send_signal(which)
+        for pid in self._children():
+            with contextlib.suppress(ProcessLookupError):  # a worker of it that just came to its end
+                os.kill(pid, which)
 
     def close(self) -> None:
         """End it, and remove its folder."""
