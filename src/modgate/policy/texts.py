@@ -70,7 +70,8 @@ def _helps(decision: Decision, instead: str) -> str:
 
 def _plain(text: str) -> str:
     """In one line, without what a terminal would obey."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    shown = text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(shown.split())
 
 
 def _cut(text: str, size: int) -> str:

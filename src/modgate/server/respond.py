@@ -88,6 +88,8 @@ def status_of(error: ModgateError) -> int:
 
 
 def _visible(line: str) -> str:
+    if line.isprintable():
+        return line
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in line
     )
