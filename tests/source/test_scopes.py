@@ -73,7 +73,9 @@ async def test_a_fill_is_joined_within_its_scope_only(scoped: Stack, big: BuiltM
     ]
     await settled()
     assert source(scoped).counts[request.url_path] == len(SCOPES)
-    assert set(scoped.cached._fills) == {(scope, request.url_path) for scope in SCOPES}
+    assert {(each.scope, each.path) for each in scoped.cached._fills} == {
+        (scope, request.url_path) for scope in SCOPES
+    }
     for each in feeds:
         await each.send(big.zip)
         await each.end()

@@ -1,9 +1,11 @@
 """What is stored is answered from the store; a miss is filled once, however many ask.
 
 Immutable objects (`.info`, `.mod`, `.zip` of a canonical version) are stored for ever. `list`, `@latest`
-and queries are for `freshness`. A fill is keyed by object **and** credential scope, and owned by this
-wrapper: a client that goes away does not cancel it. Proved absence is remembered for a short while, and
-so is the verdict of a failed fill, so that a retry gets the reason as a text instead of another transfer.
+and queries are for `freshness`. A fill is keyed by object **and** credential scope, and owned by the
+wrapper that runs it: a client that goes away does not cancel it. Fills of an earlier configuration are joined
+as well (`fills`); one that fails says nothing of the way in force, which is asked then. Proved absence is
+remembered for a short while, and so is the verdict of a failed fill, so that a retry gets the reason as a
+text instead of another transfer.
 
 A fill runs in the turn of a client that waits for it. Each client that joins one which has not started
 yet brings its own turn along, so that nobody waits behind another's queue.
@@ -16,10 +18,11 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from modgate.errors import Absent, Tampered, Unavailable
+from modgate.errors import Absent, ModgateError, Tampered, Unavailable
 from modgate.gomod import module
 from modgate.model import Answer, Blob, BlobStore, Context, ModuleSource, Verification
 from modgate.source.fill import Fill
+from modgate.source.fills import FillKey, Fills
 from modgate.source.freshness import Freshness
 from modgate.source.scopes import store_key
 from modgate.source.spans import told_of, told_of_proof
@@ -41,7 +44,8 @@ __all__ = ["CachedSource"]
 class CachedSource:
     """A store in front of a source (`model.ModuleSource`).
 
-    `proves` judges what was stored unproved: None means that it must not be served.
+    `proves` judges what was stored unproved: None means that it must not be served. `fills` are those of all
+    sources in front of this store, and `way` says which of them fetch as this one does.
     """
 
     def __init__(
@@ -54,6 +58,8 @@ class CachedSource:
         watch: Watch,
         turns: Turns,
         proves: Callable[[Context, Request, Blob], Awaitable[Verification | None]] | None = None,
+        fills: Fills | None = None,
+        way: int = 0,
     ) -> None:
         self._inner = inner
         self._proves = proves
@@ -61,9 +67,9 @@ class CachedSource:
         self._store = store
         self._clock = clock
         self._watch = watch
-        self._fills: dict[tuple[str, str], Fill] = {}
+        self._fills = Fills() if fills is None else fills
+        self._way = way
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ended = 0
         self._closing = False
         self._verdicts = Verdicts(settings.remembered, clock=clock)
         self._freshness = Freshness(
@@ -72,31 +78,40 @@ class CachedSource:
 
     @property
     def filling(self) -> int:
-        """How many fills are under way."""
+        """How many fills are under way, whoever runs them."""
         return len(self._fills)
+
+    @property
+    def running(self) -> int:
+        """How many fills this source runs, or wants to run."""
+        return len(self._tasks)
+
+    @property
+    def lent(self) -> int:
+        """How many of them clients of another configuration have joined."""
+        return sum(fill.lent and fill.runner is self for fill in self._fills.values())
 
     async def fetch(self, ctx: Context, request: Request) -> Answer:
         """From a fill that is under way, else from the store, else from a new fill."""
         if not request.immutable:
             return await self._freshness.fetch(ctx, request)
-        key = (ctx.credential_scope, request.url_path)
+        key = FillKey(self._way, ctx.credential_scope, request.url_path)
         if not ctx.fetch or key not in self._fills:
             blob = await self._stored(ctx, request)
             verified = None if blob is None else await self._judged(ctx, request, blob)
             if blob is not None and verified is not None:
                 return _hit(request, blob, verified)
             if not ctx.fetch:
-                raise Absent("not in this gate's cache, and the request forbids fetching", where=key[1])
-            self._verdicts.check(*key)
+                raise Absent("not in this gate's cache, and the request forbids fetching", where=key.path)
+            self._verdicts.check(key.scope, key.path)
             if ctx.head and key not in self._fills:
                 async with self._turns.slot(ctx.consumer) if ctx.consumer else nullcontext():
                     return await self._inner.fetch(ctx, request)
         fill = self._joined(ctx, key, request)
         try:
             return await fill.answer(whole=ctx.whole)
-        except Unavailable as error:
-            # What a client says of its way (`Modgate-Via`) must not fail those who joined its fill.
-            if error.kind != "loop" or fill.via == ctx.via:
+        except ModgateError as error:
+            if not self._foreign(fill) and not _of_another_way(ctx, fill, error):
                 raise
         return await self._joined(ctx, key, request).answer(whole=ctx.whole)
 
@@ -106,13 +121,20 @@ class CachedSource:
         For work that the gate sets itself: it takes no client's turn. Raises what the fill raised,
         and what kept it from being stored.
         """
-        key = (ctx.credential_scope, request.url_path)
+        key = FillKey(self._way, ctx.credential_scope, request.url_path)
         if key not in self._fills:
             if await self._store.get(store_key(ctx.credential_scope, request.url_path)) is not None:
                 return None
-            self._verdicts.check(*key)
-        fill = self._joined(replace(ctx, consumer=""), key, request)
-        await fill.finished()
+            self._verdicts.check(key.scope, key.path)
+        ours = replace(ctx, consumer="")
+        fill = self._joined(ours, key, request)
+        try:
+            await fill.finished()
+        except ModgateError:
+            if not self._foreign(fill):
+                raise
+            fill = self._joined(ours, key, request)
+            await fill.finished()
         if fill.unstored is not None:
             raise again(fill.unstored)
         return fill.size or 0
@@ -148,7 +170,7 @@ class CachedSource:
         A look that a fill outran is repeated: it may have missed what that fill stored.
         """
         while True:
-            ended = self._ended
+            ended = self._fills.ended
             try:
                 with tracing.span("store.get", {"modgate.object": request.url_path}) as span:
                     blob = await self._store.get(store_key(ctx.credential_scope, request.url_path))
@@ -158,7 +180,7 @@ class CachedSource:
             except Tampered as error:
                 self._watch.alert("bit-rot", request.url_path, error.what)
                 return None
-            if blob is not None or ended == self._ended:
+            if blob is not None or ended == self._fills.ended:
                 return blob
 
     async def _judged(self, ctx: Context, request: Request, blob: Blob) -> Verification | None:
@@ -172,62 +194,74 @@ class CachedSource:
             await self._store.set_aside(blob.key, text)
         return verified
 
-    def _joined(self, ctx: Context, key: tuple[str, str], request: Request) -> Fill:
+    def _joined(self, ctx: Context, key: FillKey, request: Request) -> Fill:
         """The one fill of this object, begun if none is under way."""
         fill = self._fills.get(key)
-        if fill is None:
+        if fill is None or (fill.error is not None and self._foreign(fill)):
             if self._closing:
-                raise _stopping(key[1])
-            fill = Fill(request, store_key(*key), self._store, clock=self._clock, via=ctx.via)
+                raise _stopping(key.path)
+            fill = Fill(request, store_key(key.scope, key.path), self._store, clock=self._clock, via=ctx.via)
             fill.span = tracing.begin("fill", told_of(request))
-            self._fills[key] = fill
+            self._fills.begin(key, fill)
         else:
             tracing.current().link(fill.span)
-        if not fill.started and ctx.consumer not in fill.sponsors:
-            fill.sponsors.add(ctx.consumer)
+            fill.lent = fill.lent or self._foreign(fill)
+        sponsor = (self, ctx.consumer)
+        if not fill.started and sponsor not in fill.sponsors:
+            fill.sponsors.add(sponsor)
             task = asyncio.create_task(self._run(replace(ctx.detached(), via=fill.via), key, fill))
             self._tasks.add(task)
             task.add_done_callback(lambda done: self._sponsored(done, ctx.consumer, key, fill))
         return fill
 
-    async def _run(self, ctx: Context, key: tuple[str, str], fill: Fill) -> None:
+    def _foreign(self, fill: Fill) -> bool:
+        """Whether it runs, or ran, under another configuration."""
+        return fill.runner is not None and fill.runner is not self
+
+    async def _run(self, ctx: Context, key: FillKey, fill: Fill) -> None:
         """Run the fill in the turn of one client, unless it ran in another's before."""
         try:
             async with self._turns.slot(ctx.consumer) if ctx.consumer else nullcontext():
                 if fill.started:
                     return
+                fill.runner = self
+                fill.lent = any(source is not self for source, _ in fill.sponsors)
                 try:
                     with tracing.use(fill.span):
                         await fill.run(lambda: self._inner.fetch(ctx, fill.request))
                 finally:
                     self._settle(key, fill)
         except Unavailable as error:
-            fill.sponsors.discard(ctx.consumer)
+            fill.sponsors.discard((self, ctx.consumer))
             if not fill.started and not fill.sponsors:
                 fill.fail(error)
                 self._settle(key, fill)
 
-    def _sponsored(self, task: asyncio.Task[None], consumer: str, key: tuple[str, str], fill: Fill) -> None:
+    def _sponsored(self, task: asyncio.Task[None], consumer: str, key: FillKey, fill: Fill) -> None:
         """A client's turn is over; a task that was cancelled before it ran leaves nobody waiting."""
         self._tasks.discard(task)
-        fill.sponsors.discard(consumer)
+        fill.sponsors.discard((self, consumer))
         if not fill.started and not fill.sponsors:
-            fill.fail(_stopping(key[1]))
+            fill.fail(_stopping(key.path))
             self._settle(key, fill)
 
-    def _settle(self, key: tuple[str, str], fill: Fill) -> None:
+    def _settle(self, key: FillKey, fill: Fill) -> None:
         """The fill is over: what it leaves behind."""
-        del self._fills[key]
-        self._ended += 1
+        self._fills.end(key, fill)
         _end_span(fill)
         if fill.error is not None:
-            self._verdicts.remember(*key, fill.error)
+            self._verdicts.remember(key.scope, key.path, fill.error)
             if isinstance(fill.error, Tampered):
                 self._watch.alert("tampered", fill.request.url_path, str(fill.error))
         if fill.unstored is not None:
             self._watch.alert("unstored", fill.request.url_path, str(fill.unstored))
         seconds = max(0.0, self._clock() - fill.born)
         self._watch.filled(fill.request.kind, fill.error, fill.size or 0, seconds)
+
+
+def _of_another_way(ctx: Context, fill: Fill, error: ModgateError) -> bool:
+    """What a client says of its way (`Modgate-Via`) must not fail those who joined its fill."""
+    return isinstance(error, Unavailable) and error.kind == "loop" and fill.via != ctx.via
 
 
 def _end_span(fill: Fill) -> None:

@@ -53,10 +53,10 @@ _PASSING = frozenset({"bad-answer", "timeout", "unreachable"})
 class Fill:
     """Runs once; any number of readers. `run` never raises: the outcome is in `blob`, `error` or `unstored`.
 
-    `unstored` says why verified bytes could be passed on but not kept. `sponsors` are the clients
-    that wait for a turn to start it; it runs in the turn of the first whose turn comes. `via`
-    is the way that the request which began it took (`Context.via`). `span` is its own: it may outlive
-    every request.
+    `unstored` says why verified bytes could be passed on but not kept. `sponsors` are the clients that wait
+    for a turn to start it, each with the source that it asked; it runs in the turn of the first whose turn
+    comes, and `runner` is that one's source; `lent` is true where clients of another one wait. `via` is the
+    way that the request which began it took (`Context.via`). `span` is its own: it may outlive every request.
     """
 
     def __init__(
@@ -73,7 +73,9 @@ class Fill:
         self.key = key
         self.born = clock()
         self.started = False
-        self.sponsors: set[str] = set()
+        self.sponsors: set[tuple[object, str]] = set()
+        self.runner: object | None = None
+        self.lent = False
         self.blob: Blob | None = None
         self.error: ModgateError | None = None
         self.unstored: Unavailable | None = None

@@ -28,6 +28,7 @@ from modgate.firewall.witness import alert_event
 from modgate.ledger.memory import MemoryLedger
 from modgate.ledger.sql import SqlLedger
 from modgate.source.fair import FairMirror
+from modgate.source.fills import Fills
 from modgate.source.observed import Observer
 from modgate.source.permitted import PermittedMirror
 from modgate.storage.disk import DiskStore
@@ -35,6 +36,7 @@ from modgate.storage.memory import MemoryStore
 from modgate.telemetry import Metrics
 from modgate.transport.credentials.secrets import SecretFile
 from modgate.wiring.books import Books, build_books
+from modgate.wiring.changes import fetches_alike
 from modgate.wiring.checksums import build_log, build_mirror, retarget_mirror
 from modgate.wiring.credentials import credentials
 from modgate.wiring.firewall import Wall, wanted
@@ -109,6 +111,9 @@ class Gate:
         self.wall = Wall(self)
         self._inner: Inner | None = None
         self._epoch = 0
+        self._fills = Fills()
+        self._ways = 0
+        self._retiring: set[AsyncExitStack] = set()
 
     @property
     def inner(self) -> Inner:
@@ -190,14 +195,19 @@ class Gate:
         self._epoch += 1
         return old
 
-    @staticmethod
-    async def retire(old: Inner, *, patience: float) -> None:
-        """Close it when its fills have ended, or after `patience` seconds."""
-        loop = asyncio.get_running_loop()
+    async def retire(self, old: Inner, *, patience: float) -> None:
+        """Close it when its fills have ended, or after `patience` seconds, except for those that clients of
+        what is in force have joined: nothing happened that should end these.
+        """
+        cached, loop = old.stack.cached, asyncio.get_running_loop()
         end = loop.time() + patience
-        while old.stack.cached.filling and loop.time() < end:  # noqa: ASYNC110  it happens once
-            await asyncio.sleep(_LOOK)
-        await old.closing.aclose()
+        self._retiring.add(old.closing)
+        try:
+            while cached.lent or (cached.running and loop.time() < end):  # noqa: ASYNC110  it happens once
+                await asyncio.sleep(_LOOK)
+            await old.closing.aclose()
+        finally:
+            self._retiring.discard(old.closing)
 
     async def close(self, closing: AsyncExitStack | None = None) -> None:
         """Close everything of the gate, in the reverse order of its making."""
@@ -209,6 +219,8 @@ class Gate:
             await inner.closing.aclose()
         elif closing is not None:
             await closing.aclose()
+        for each in list(self._retiring):
+            await each.aclose()
         if self.mirror is not None:
             await self.mirror.close()
 
@@ -228,7 +240,16 @@ class Gate:
             upstreams,
             held,
             standing.scribe.note,
+            self._fills,
+            self._way(config),
         )
+
+    def _way(self, config: Config) -> int:
+        """The way of what is in force where a configuration fetches as that does, a new one otherwise."""
+        if self._inner is not None and fetches_alike(self._inner.ground.config, config):
+            return self._inner.ground.way
+        self._ways += 1
+        return self._ways
 
     async def _build(self, ground: Ground, closing: AsyncExitStack) -> Inner:
         config, observer = ground.config, self.standing.observer

@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from modgate.config import all_keys, watched_files
+from modgate.config import watched_files
 from modgate.errors import ModgateError
+from modgate.wiring.changes import changed_keys, value_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
-
-    from pydantic import BaseModel
 
     from modgate.config import Config, Loaded
     from modgate.server.app import App
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from modgate.server.switch import Switch
     from modgate.wiring.gate import Gate, Inner
 
-__all__ = ["Reloader", "changed_keys", "keep_standing"]
+__all__ = ["Reloader", "keep_standing"]
 
 _STANDING = frozenset(
     {
@@ -63,11 +62,6 @@ _TICK = 0.02
 _log = structlog.get_logger("modgate")
 
 
-def changed_keys(old: Config, new: Config) -> list[str]:
-    """The keys whose values differ, dotted, in the order of the model."""
-    return [name for name in all_keys() if _value(old, name) != _value(new, name)]
-
-
 def keep_standing(old: Config, new: Config) -> tuple[Config, list[str]]:
     """The new configuration with the old values of what needs a restart, and the names of those keys."""
     kept = [name for name in changed_keys(old, new) if _stands(old, new, name)]
@@ -76,9 +70,9 @@ def keep_standing(old: Config, new: Config) -> tuple[Config, list[str]]:
         section, _, leaf = name.rpartition(".")
         if section:
             present = top.get(section, getattr(new, section))
-            top[section] = present.model_copy(update={leaf: _value(old, name)})
+            top[section] = present.model_copy(update={leaf: value_of(old, name)})
         else:
-            top[name] = _value(old, name)
+            top[name] = value_of(old, name)
     return new.model_copy(update=top), kept
 
 
@@ -87,12 +81,6 @@ def _stands(old: Config, new: Config, name: str) -> bool:
     # Plain HTTP and TLS cannot be told apart on one port: that is another address.
     switched = section == "tls" and (old.tls.cert is None) != (new.tls.cert is None)
     return name in _STANDING or section in _STANDING_SECTIONS or switched
-
-
-def _value(config: Config, name: str) -> Any:
-    section, _, leaf = name.rpartition(".")
-    holder: BaseModel = getattr(config, section) if section else config
-    return getattr(holder, leaf)
 
 
 @dataclass(frozen=True, slots=True)

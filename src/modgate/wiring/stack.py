@@ -7,7 +7,7 @@ every fill is verified at the door, and a private name never gets as far as a pu
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from shutil import which
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from modgate.model import Context
 from modgate.model.routes import BLOCK, DIRECT, PUBLISHED
 from modgate.source.bodies import drain
 from modgate.source.cached import CachedSource
+from modgate.source.fills import Fills
 from modgate.source.permitted import PermittedSource
 from modgate.source.prefetch import PrefetchSource
 from modgate.source.published import PublishedAside, PublishedSource
@@ -47,7 +48,10 @@ _BROKEN_MEMORY = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What the stack stands on; `note` takes events for the audit."""
+    """What the stack stands on; `note` takes events for the audit.
+
+    `fills` are those of the gate, and `way` is the same for configurations that fetch alike.
+    """
 
     config: Config
     table: RouteTable
@@ -57,6 +61,8 @@ class Ground:
     upstreams: Upstreams
     held: Credentials
     note: Callable[[Event], None] = lambda _event: None
+    fills: Fills = field(default_factory=Fills)
+    way: int = 0
 
     def witness(self, *, kind: str = "verified") -> Witness:
         """The ledger's records of first sights, each of which the audit is told of as `kind`."""
@@ -136,7 +142,7 @@ def build_way(
     ground: Ground, source: ModuleSource, database: ChecksumDatabase, observer: Observer
 ) -> CachedSource:
     """The verified way into the same store from another source than the routes; closed by its user."""
-    return _cached(ground, source, database, observer, None)
+    return _cached(replace(ground, fills=Fills()), source, database, observer, None)
 
 
 def _cached(
@@ -171,6 +177,8 @@ def _cached(
         watch=observer,
         turns=turns(config),
         proves=verified.proves,
+        fills=ground.fills,
+        way=ground.way,
     )
 
 
