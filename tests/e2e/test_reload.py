@@ -116,6 +116,52 @@ def test_hangups_under_load_lose_no_request(furnished: Stage) -> None:
     assert {furnished.upstream.gets(path) for path in paths} == {1}
 
 
+def _slow_big(stage: Stage) -> bytes:
+    zipped = stage.world.add("example.test/big", "v1.0.0", padding=1200 << 10).zip
+    stage.world.finish()
+    stage.upstream.fault("throttle", BIG, rate=1 << 20)
+    return zipped
+
+
+def test_a_download_under_way_is_joined_after_a_hangup_however_short_the_grace(furnished: Stage) -> None:
+    right = _slow_big(furnished)
+    gate = furnished.gate(sumdb="off", config=furnished.quick(limits={"grace": 0.05}))
+    with ThreadPoolExecutor(3) as pool:
+        downloads = []
+        for count in range(3):
+            downloads.append(pool.submit(gate.ask, BIG))
+            _until(lambda: furnished.upstream.gets(BIG) > 0, gate)
+            os.kill(gate.pid, signal.SIGHUP)
+            _said(gate, "configuration loaded", count + 1)
+        assert [each.result(30).body == right for each in downloads] == [True] * 3
+    assert furnished.upstream.gets(BIG) == 1
+
+
+def test_what_the_configuration_before_fetches_is_judged_by_the_policy_that_came_with_the_new_one(
+    furnished: Stage,
+) -> None:
+    right = _slow_big(furnished)
+    gate = furnished.gate(sumdb="off")
+    policy = furnished.folder / "policy.toml"
+    policy.write_text(
+        'version = 1\ncontact = "security@example.test"\n[[rules]]\nid = "no-big"\neffect = "deny"\n'
+        'reason = "too big"\nwhen.modules = ["example.test/big"]\n',
+        encoding="utf-8",
+    )
+    with ThreadPoolExecutor(1) as pool:
+        download = pool.submit(gate.ask, BIG)
+        _until(lambda: furnished.upstream.gets(BIG) > 0, gate)
+        _rewrite(furnished.folder / "gate1", to_toml(furnished.quick(policy={"file": str(policy)})))
+        os.kill(gate.pid, signal.SIGHUP)
+        _said(gate, "configuration loaded")
+        refused = gate.ask(BIG)
+        assert not download.done()
+        assert (refused.status, "too big" in refused.text) == (403, True)
+        assert download.result(30).body == right
+    assert gate.ask(BIG).status == 403
+    assert furnished.upstream.gets(BIG) == 1
+
+
 def test_a_renewed_certificate_is_taken_without_a_hangup_and_a_broken_one_is_not(furnished: Stage) -> None:
     old, new = Authority(furnished.folder, "old"), Authority(furnished.folder, "new")
     certificate, key = old.issue("server")
