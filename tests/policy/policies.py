@@ -47,7 +47,6 @@ def hits() -> st.SearchStrategy[Hit]:
             severity=st.sampled_from(Severity),
         ),
         st.just("m"),
-        st.just("v1.0.0"),
         fixed=st.sampled_from(("", "v1.9.0")),
     )
 

@@ -29,7 +29,7 @@ def _hit(
     identifier: str = "GO-1", severity: str = "critical", *, reviewed: bool = True, fixed: str = "v1.0.1"
 ) -> Hit:
     advisory = Advisory(identifier, (), ("CVE-1",), reviewed=reviewed, severity=Severity(severity))
-    return Hit(advisory, M, V, fixed)
+    return Hit(advisory, M, fixed)
 
 
 def _policy(*rules: str, top: str = "") -> Policy:

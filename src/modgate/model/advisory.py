@@ -98,12 +98,11 @@ class Advisory:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A version that an advisory affects.
+    """What an advisory says of a version that it affects; the same for all versions of an interval.
 
     Attributes:
         advisory: Which one.
         path: The module (`stdlib`, `toolchain`).
-        version: The version, as it was asked.
         fixed: The `fixed` that closes the interval in which the version lies, as a Go version; empty where
             nothing closes it (an open range).
         custom: Whether the module's block has `custom_ranges`: with an open range often a false alarm.
@@ -111,7 +110,6 @@ class Hit:
 
     advisory: Advisory
     path: str
-    version: str
     fixed: str = ""
     custom: bool = False
 

@@ -1,6 +1,6 @@
 """The index of everything known to be wrong: is this version affected, and from which on is it not?
 
-It is asked for every file that is served, so a question is a dictionary look-up and comparisons. Rules:
+It is asked for every file that is served, so the answers are worked out before (`intervals`). Rules:
 
 1. A withdrawn advisory hits nothing. A module is named by its exact path: `/v2` is another module.
 2. The events of a range, in order of their versions: `introduced` turns it on (`0`: from the beginning),
@@ -15,145 +15,33 @@ Sources: ossf.github.io/osv-schema (evaluation), golang.org/x/vuln/internal/semv
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_right
-from typing import TYPE_CHECKING, Final, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from modgate.gomod import module, pseudo, semver
+from modgate.gomod import module, pseudo
 from modgate.gomod.toolchain import TOOLCHAIN
-from modgate.model.advisory import Hit
 from modgate.policy import gonames
+from modgate.policy.intervals import GoIntervals, Intervals, order
 from modgate.policy.merging import merge
-from modgate.policy.osv import ALWAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from modgate.gomod.types import ModulePath, Version
-    from modgate.model.advisory import Advisory, Block, Event
+    from modgate.model.advisory import Advisory, Block, Hit
+    from modgate.policy.intervals import Key
 
 __all__ = ["AdvisoryIndex"]
-
-_Key = tuple[object, ...]
 
 _REMEMBERED: Final = 100_000
 """How many hits are kept ready: what is asked once is asked again by the next file of the same version."""
 
-_MANY: Final = 4096
-"""Intervals of one module above which what holds between two ends is not kept: it grows with their square."""
-
-_LOWEST: Final[_Key] = ()
-_AT, _AFTER = 0, 1
-
-
-class _Span(NamedTuple):
-    """An interval of versions, by the places of its ends among all ends of the module.
-
-    `fixed` is the version at its end where that fixes it (`v1.2.3`), else empty.
-    """
-
-    start: int
-    end: int
-    fixed: str
-    advisory: Advisory
-    custom: bool
-
-
-class _Module:
-    """What is known of one module."""
-
-    __slots__ = ("_at", "ends", "named", "spans")
-
-    def __init__(self, blocks: list[tuple[Advisory, Block]]) -> None:
-        intervals = [
-            (*interval, advisory, custom)
-            for advisory, parts, custom in _by_advisory(blocks)
-            for interval in _union(parts)
-        ]
-        self.ends = sorted({end for low, high, *_ in intervals for end in (low, high) if end is not None})
-        places = {end: place for place, end in enumerate(self.ends, 1)}
-        last = len(self.ends) + 1
-        self.spans = [
-            _Span(places[low], last if high is None else places[high], fixed, advisory, custom)
-            for low, high, fixed, advisory, custom in intervals
-        ]
-        self._at: dict[int, tuple[_Span, ...]] = {}
-        self.named: dict[str, list[_Span]] = {}
-        for advisory, block in blocks:
-            for version in block.versions:
-                self.named.setdefault(_bare(version), []).append(_Span(0, 0, "", advisory, block.custom))
-
-    def spans_at(self, place: int) -> tuple[_Span, ...]:
-        """Those that hold the versions between two neighbouring ends."""
-        found = self._at.get(place)
-        if found is None:
-            found = tuple(span for span in self.spans if span.start <= place < span.end)
-            if len(self.spans) <= _MANY:
-                self._at[place] = found
-        return found
-
-
-_End = tuple[_Key, int]
-_Interval = tuple[_End, "_End | None", str]
-
-
-def _by_advisory(blocks: list[tuple[Advisory, Block]]) -> list[tuple[Advisory, list[Block], bool]]:
-    grouped: dict[str, tuple[Advisory, list[Block]]] = {}
-    for advisory, block in blocks:
-        grouped.setdefault(advisory.id, (advisory, []))[1].append(block)
-    return [(advisory, parts, any(each.custom for each in parts)) for advisory, parts in grouped.values()]
-
-
-def _union(blocks: list[Block]) -> list[_Interval]:
-    """The intervals of all ranges, those that overlap or touch as one: the end of the last is what fixes."""
-    found = sorted((each for block in blocks for each in _intervals(block)), key=lambda each: each[0])
-    joined: list[_Interval] = []
-    for interval in found:
-        if joined and (joined[-1][1] is None or interval[0] <= joined[-1][1]):
-            low, high, fixed = joined[-1]
-            if high is not None and (interval[1] is None or interval[1] > high):
-                high, fixed = interval[1], interval[2]
-            joined[-1] = (low, high, fixed)
-        else:
-            joined.append(interval)
-    return joined
-
-
-def _intervals(block: Block) -> list[_Interval]:
-    # Events of one version keep the order in which they are written: "fixed" and "introduced again".
-    events = sorted(((_turn(event), event) for event in block.events), key=lambda each: each[0])
-    found: list[_Interval] = []
-    begun: _End | None = None
-    for turn, event in events:
-        if begun is None and event.kind == "introduced":
-            begun = turn
-        elif begun is not None and event.kind != "introduced":
-            if turn > begun:
-                found.append((begun, turn, _fix(event.version) if event.kind == "fixed" else ""))
-            begun = None
-    if begun is not None:
-        found.append((begun, None, ""))
-    return found
-
-
-def _turn(event: Event) -> _End:
-    if event == ALWAYS:
-        return _LOWEST, _AT
-    return _order(f"v{event.version.removeprefix('v')}"), _AFTER if event.kind == "last_affected" else _AT
-
-
-def _fix(version: str) -> str:
-    full = f"v{version.removeprefix('v')}"
-    return full if full.count(".") > 1 else semver.canonical(full)
-
-
-def _bare(version: str) -> str:
-    return version.removeprefix("v").removesuffix("+incompatible")
-
-
-def _order(version: str) -> _Key:
-    return semver.sort_key(version)[0]  # type: ignore[return-value]  # the part without the tie by text
+_PREPARED: Final = 2_000_000
+"""How many places of answers are worked out before anybody asks, of all modules: 16 MB. The whole Go database
+needs 80,000; what a hostile one wants beyond is answered slower.
+"""
 
 
 class AdvisoryIndex:
@@ -177,7 +65,12 @@ class AdvisoryIndex:
             if not advisory.withdrawn:
                 for block in advisory.blocks:
                     blocks.setdefault(block.path, []).append((advisory, block))
-        self._modules = {path: _Module(each) for path, each in blocks.items()}
+        self._modules = {
+            path: Intervals(path, each) for path, each in blocks.items() if path not in gonames.GO_MODULES
+        }
+        self._go = {path: GoIntervals(path, blocks[path]) for path in gonames.GO_MODULES if path in blocks}
+        self._modules |= self._go
+        self._prepare()
         self._digest = digest or (_digest(self._all) if self._all else "")
         self._ready: dict[tuple[str, str], tuple[Hit, ...]] = {}
         self._kept = 0
@@ -226,34 +119,22 @@ class AdvisoryIndex:
         return ready
 
     def _look(self, path: str, version: str) -> tuple[Hit, ...]:
-        if path == TOOLCHAIN or path in gonames.GO_MODULES:
+        if path == TOOLCHAIN or path in self._go:
             released = gonames.release_of(path, version)
             if released is None:
                 return ()
-            names = gonames.GO_MODULES if path == TOOLCHAIN else (path,)
-            return tuple(
-                Hit(
-                    span.advisory, name, version, released.like(span.fixed) if span.fixed else "", span.custom
-                )
-                for name in names
-                for span in self._spans(name, released.semver)
-            )
-        if not semver.is_valid(version):
-            return ()
-        return tuple(
-            Hit(span.advisory, path, version, span.fixed, span.custom) for span in self._spans(path, version)
-        )
+            if path != TOOLCHAIN:
+                return self._go[path].like(released)
+            return tuple(chain.from_iterable([known.like(released) for known in self._go.values()]))
+        return self._modules[path].at(version)
 
-    def _spans(self, path: str, version: str) -> Sequence[_Span]:
-        known = self._modules.get(path)
-        if known is None:
-            return ()
-        found = known.spans_at(bisect_right(known.ends, (_order(version), _AT)))
-        if not known.named:
-            return found
-        said = {span.advisory.id for span in found}
-        named = known.named.get(_bare(version), ())
-        return [*found, *(span for span in named if span.advisory.id not in said)]
+    def _prepare(self) -> None:
+        left = _PREPARED
+        for known in sorted(self._modules.values(), key=lambda each: each.size):
+            left -= known.size
+            if left < 0:
+                return
+            known.prepare()
 
     def first_fixed(self, path: ModulePath, version: Version, listed: tuple[Version, ...]) -> Version | None:
         """The smallest of the `listed` versions and of the fixes that are pseudo-versions, above `version`,
@@ -271,22 +152,22 @@ class AdvisoryIndex:
         return self._above(path, version, (), pseudo_only=False) or ""
 
     def _above(self, path: str, version: str, listed: Iterable[str], *, pseudo_only: bool) -> Version | None:
-        order = _order
+        place: Callable[[str], Key] = order
         asked = gonames.release_of(path, version)
         if asked is not None:
-            order = _release_order
+            place = _release_order
             listed = [each for each in listed if each.endswith(asked.after)]  # toolchains of this platform
-        own = order(version)
-        candidates = {each for each in listed if order(each) > own}
+        own = place(version)
+        candidates = {each for each in listed if place(each) > own}
         waiting = [hit.fixed for hit in self.hits(path, version)]
         tried: set[str] = set()
         while waiting:
             fix = waiting.pop()
-            if fix and fix not in tried and order(fix) > own:
+            if fix and fix not in tried and place(fix) > own:
                 tried.add(fix)
                 waiting += [hit.fixed for hit in self.hits(path, fix)]
         candidates |= {fix for fix in tried if not pseudo_only or pseudo.is_pseudo_version(fix)}
-        for candidate in sorted(candidates, key=order):
+        for candidate in sorted(candidates, key=place):
             if not self.hits(path, candidate):
                 return candidate  # type: ignore[return-value]  # of the list, or a fix that is a version
         return None
@@ -315,8 +196,7 @@ class AdvisoryIndex:
 
     def _last_fix(self, path: str, advisory: Advisory) -> str:
         known = self._modules.get(path)
-        spans = [each for each in known.spans if each.advisory.id == advisory.id] if known else []
-        return max(spans, key=lambda each: each.end).fixed if spans else ""
+        return "" if known is None else known.last_fix(advisory)
 
 
 def _line(path: str) -> tuple[str, int]:
@@ -326,9 +206,9 @@ def _line(path: str) -> tuple[str, int]:
     return (prefix, int(digits)) if digits else (path, 1)
 
 
-def _release_order(version: str) -> _Key:
+def _release_order(version: str) -> Key:
     released = gonames.release(version)
-    return (0,) if released is None else (*_order(released.semver), released.before, released.after)
+    return (0,) if released is None else (*order(released.semver), released.before, released.after)
 
 
 def _digest(advisories: tuple[Advisory, ...]) -> str:

@@ -64,7 +64,8 @@ def release_of(path: str, version: str) -> Release | None:
     """
     if path in GO_MODULES:
         return release(version)
-    return release(version) if path == TOOLCHAIN and _MODULE.fullmatch(version) else None
+    found = release(version) if path == TOOLCHAIN else None
+    return found if found is not None and found.before else None
 
 
 def _semver(name: str) -> str | None:

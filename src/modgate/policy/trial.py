@@ -125,7 +125,7 @@ def facts_of(table: Table) -> Facts:
     unknown = set(table.strings("unknown") or ())
     for name in sorted(unknown - _FACTS):
         table.wrong("unknown", f"{name!r} is none of {', '.join(sorted(_FACTS))}")
-    hits = _hits(table, path, version)
+    hits = _hits(table, path)
     age = table.parsed("age", duration)
     licences, fixes = table.strings_or_none("licences"), table.strings_or_none("fixes")
     notes = {name: _note(table, name) for name in ("retracted", "deprecated")}
@@ -157,11 +157,11 @@ def _note(table: Table, name: str) -> str | Unknown:
     return table.text(name) if name in table else _UNSAID
 
 
-def _hits(table: Table, path: str, version: str) -> tuple[Hit, ...]:
-    return tuple(_hit(each, path, version) for each in table.tables("advisories"))
+def _hits(table: Table, path: str) -> tuple[Hit, ...]:
+    return tuple(_hit(each, path) for each in table.tables("advisories"))
 
 
-def _hit(table: Table, path: str, version: str) -> Hit:
+def _hit(table: Table, path: str) -> Hit:
     reviewed = table.boolean("reviewed")
     advisory = Advisory(
         id=table.text("id", required=True),
@@ -172,7 +172,7 @@ def _hit(table: Table, path: str, version: str) -> Hit:
     )
     fixed = table.text("fixed")
     table.end()
-    return Hit(advisory, path, version, fixed)
+    return Hit(advisory, path, fixed)
 
 
 def table_of(values: Mapping[str, Any], problems: list[Problem]) -> Table:
