@@ -12,7 +12,7 @@ import pytest
 from modgate.config import Config, ConfigInvalid, Loaded, all_keys, load, warnings
 from modgate.config.goenv import go_defaults
 from modgate.config.places import default_store, user_config_file
-from modgate.server import wire
+from modgate.server import shared
 from modgate.server.listener import Listen
 from modgate.source.settings import CacheSettings, PrefetchSettings
 from modgate.transport.settings import TransportSettings
@@ -351,7 +351,7 @@ def test_the_defaults_are_those_of_the_parts_they_configure(tmp_path: Path) -> N
     assert config.cache.verdict_ttl == cache.remembered.tampered
     assert config.prefetch.concurrency == prefetch.concurrency
     assert config.prefetch.max_bytes == prefetch.unused_bytes
-    limits = wire.Limits()
+    limits = shared.Limits()
     assert (config.limits.connections, config.limits.header_timeout) == (
         limits.connections,
         limits.head_seconds,

@@ -17,7 +17,7 @@ from modgate.errors import Tampered, Unavailable
 from modgate.model.twins import MemoryBlob, MemorySource, Stream
 from modgate.server.app import App, Settings
 from modgate.server.listener import Listen, new_event_loop
-from modgate.server.wire import Limits
+from modgate.server.shared import Limits
 from tests.server.running import Running, head_of, read_all
 
 if TYPE_CHECKING:

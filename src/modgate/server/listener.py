@@ -24,8 +24,9 @@ from uvicorn import Config, Server
 from modgate.errors import Unavailable
 from modgate.server.binding import BACKLOG, bind_tcp, bind_unix, remove_unix, tls_context
 from modgate.server.notify import notify_ready, notify_stopping
+from modgate.server.shared import Limits, Shared
 from modgate.server.traced import TracedProtocol
-from modgate.server.wire import GateProtocol, Limits, Shared
+from modgate.server.wire import GateProtocol
 from modgate.telemetry import tracing
 
 if TYPE_CHECKING:

@@ -174,14 +174,14 @@ class Memo:
     def get(self, path: bytes, view: str = "") -> Hot | None:
         """The hot answer for this raw path, query excluded, if it may still be given."""
         hot = self._entries.get((path, view))
-        return self._usable(hot) if hot is not None else None
+        return self.usable(hot) if hot is not None else None
 
     def recall(self, head: bytes) -> Hot | None:
         """The hot answer that this very request head led to before."""
         hot = self._heads.get(head)
         if hot is None:
             return None
-        usable = self._usable(hot)
+        usable = self.usable(hot)
         if usable is None:
             del self._heads[head]
         return usable
@@ -194,7 +194,8 @@ class Memo:
             self._heads.clear()
         self._heads[head] = hot
 
-    def _usable(self, hot: Hot) -> Hot | None:
+    def usable(self, hot: Hot) -> Hot | None:
+        """The same, if it may still be given."""
         if not hot.alive:
             return None
         if hot.generation != self.generation() or self.clock() >= hot.expires:

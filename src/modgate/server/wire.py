@@ -8,14 +8,13 @@ A hit goes one of two shorter ways, both without a task:
 2. A received piece of data that is exactly one whole request head seen before, at a moment when the
    connection is between two requests, needs no parsing either: the same bytes parse the same way.
 
-What a client was given is counted on both (`firewall.tally`). Who it is, is known of the connection; where
-the headers have a say (`naming`), of each head, and the connection knows those that it has parsed.
+What a client was given is counted on both (`firewall.tally`); who it is, its `Asker` knows.
 
 Small bodies are written with their head. Big ones are sent from the open file by the kernel, at most
 `_PIECE` bytes a turn, and the rest whenever the client has made room, so that a slow reader costs no
 memory. Under TLS, and where the kernel cannot do it, they take the ordinary way.
 
-Nothing waits for a client for ever: see `Limits`.
+Nothing waits for a client for ever: see `shared.Limits`.
 """
 
 from __future__ import annotations
@@ -23,35 +22,32 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from modgate.server.asker import Asker
 from modgate.server.exchange import certificate_name
-from modgate.server.memo import MAX_HEAD
-from modgate.server.naming import UNIX, Naming
+from modgate.server.naming import UNIX
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
 
     from uvicorn._types import ASGI3Application
     from uvicorn.config import Config
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
     from uvicorn.server import ServerState
 
-    from modgate.firewall.tally import Account, Tally
-    from modgate.server.memo import Hot, Memo, OpenFile
-    from modgate.telemetry import Metrics
+    from modgate.firewall.tally import Account
+    from modgate.server.memo import Hot, OpenFile
+    from modgate.server.shared import Shared
 
-__all__ = ["GateProtocol", "Limits", "Shared"]
+__all__ = ["GateProtocol"]
 
 _PIECE = 1024 * 1024
 _PIPELINED = 64
 _HEAD_END = b"\r\n\r\n"
-_KNOWN_HEADS = 256
 _CAN_SENDFILE = sys.platform == "linux"
 # Whatever is not among these may change the answer, or says that a body follows.
 _HARMLESS = frozenset({
@@ -59,44 +55,6 @@ _HARMLESS = frozenset({
     b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port", b"x-real-ip", b"x-request-id",
     b"traceparent", b"tracestate", b"forwarded", b"via", b"cache-control", b"pragma", b"dnt",
 })  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds on what a connection may cost.
-
-    Attributes:
-        connections: Open connections; more are told 503 and closed.
-        head_bytes: Size of a request head.
-        head_seconds: Time from the first byte of a request to the end of its head.
-        idle_seconds: Time between requests.
-        stall_seconds: Time in which a client takes nothing of an answer that is on its way.
-    """
-
-    connections: int = 4096
-    head_bytes: int = 16 * 1024
-    head_seconds: float = 15.0
-    idle_seconds: float = 120.0
-    stall_seconds: float = 60.0
-
-
-@dataclass(slots=True)
-class Shared:
-    """What all connections of a listener share.
-
-    `shortcuts` is off where every answer is to have its log line. `status_line` holds the current Date.
-    `naming` says who asks, and `tally` counts what they are given; another `naming` holds from the next
-    request on.
-    """
-
-    memo: Memo
-    metrics: Metrics
-    limits: Limits
-    monotonic: Callable[[], float]
-    tally: Tally
-    shortcuts: bool = True
-    status_line: bytes = b"HTTP/1.1 200 OK\r\n"
-    naming: Naming = field(default_factory=Naming)
 
 
 class _NoEvent:
@@ -165,19 +123,16 @@ class GateProtocol(HttpToolsProtocol):
         self._active: RequestResponseCycle | None = None
         self._waiting = False
         self._plain = False
-        self._principal = ""
         self._too_large = False
         self._in_body = False
-        self._naming: Naming | None = None
-        self._account: Account | None = None
-        self._accounts: dict[bytes, Account] = {}
+        self._asker = Asker(shared, UNIX, "")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected."""
         super().connection_made(transport)
         self._plain = _CAN_SENDFILE and transport.get_extra_info("sslcontext") is None
-        self._principal = certificate_name(transport.get_extra_info("peercert"))
-        self._introduce()
+        peer = UNIX if self.client is None else str(self.client[0])
+        self._asker = Asker(self._shared, peer, certificate_name(transport.get_extra_info("peercert")))
         if len(self.connections) > self._shared.limits.connections:
             self._refuse(503, "too many connections", "too-many")
 
@@ -200,11 +155,13 @@ class GateProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Bytes from the client: a known head, or food for the parser."""
         if self._between:
-            hot = self._memo.recall(data)
+            hot, asker = self._memo.recall(data), self._asker
+            if hot is None and asker.own:
+                hot = asker.recall(data, self._memo)
             if hot is not None and self._idle():
-                if self._naming is not self._shared.naming:
-                    self._introduce()
-                account = self._account or self._accounts.get(data)
+                if asker.naming is not self._shared.naming:
+                    asker.introduce()
+                account = asker.account or asker.accounts.get(data)
                 if account is not None and self._send_hot(hot, account):
                     return
             self._since = self._shared.monotonic()
@@ -238,8 +195,8 @@ class GateProtocol(HttpToolsProtocol):
         self._between = False
         self._in_body = False
         super().on_message_begin()
-        if self._principal:
-            self.scope["extensions"] = {"modgate.principal": {"name": self._principal}}
+        if self._asker.principal:
+            self.scope["extensions"] = {"modgate.principal": {"name": self._asker.principal}}
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head. What stands behind a chunked body is none (RFC 9110, 6.5.1)."""
@@ -295,45 +252,15 @@ class GateProtocol(HttpToolsProtocol):
             super().on_message_complete()
             return
         data = self._data
-        account = self._asking()
-        # The same bytes of another client are not answered with what this one alone is given.
-        if not hot.key[1] and data.endswith(_HEAD_END) and data.count(_HEAD_END) == 1:
-            head = bytes(data)
-            self._memo.remember(head, hot)
-            if self._account is None and len(head) <= MAX_HEAD:
-                if len(self._accounts) >= _KNOWN_HEADS:
-                    self._accounts.clear()
-                self._accounts[head] = account
+        account = self._asker.of(self.headers)
+        if data.endswith(_HEAD_END) and data.count(_HEAD_END) == 1:
+            self._asker.remember(bytes(data), hot, account, self._memo)
         self._send_hot(hot, account)
 
     def _own_hot(self) -> Hot | None:
-        """What this consumer alone is given, where it is the same for all requests of the connection."""
-        account = self._account
-        if account is None or not account.consumer or self._naming is not self._shared.naming:
-            return None
-        return self._memo.get(self.url, account.consumer)
-
-    def _introduce(self) -> None:
-        """Find out who the connection's requests come from, as far as that is the same for all."""
-        naming = self._naming = self._shared.naming
-        who = naming.settled(self._peer(), self._principal)
-        self._account = None if who is None else self._shared.tally.account(who.consumer)
-        self._accounts.clear()
-
-    def _asking(self) -> Account:
-        """Where the consumer of the request that was just parsed is counted."""
-        if self._naming is not self._shared.naming:
-            self._introduce()
-        if self._account is not None:
-            return self._account
-        headers: dict[bytes, bytes] = {}
-        for name, value in self.headers:
-            headers[name] = headers[name] + b", " + value if name in headers else value
-        who = self._shared.naming.who(self._peer(), self._principal, headers)
-        return self._shared.tally.account(who.consumer)
-
-    def _peer(self) -> str:
-        return UNIX if self.client is None else str(self.client[0])
+        """What the consumer of the request that was just parsed is given, and nobody else."""
+        consumer = self._asker.of(self.headers).consumer
+        return self._memo.get(self.url, consumer) if consumer else None
 
     def _is_plain_get(self) -> bool:
         parser = self.parser

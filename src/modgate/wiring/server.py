@@ -20,13 +20,14 @@ from modgate.server.descriptors import connections_within, raise_limit
 from modgate.server.listener import Listen, Listener, Tls, new_event_loop
 from modgate.server.memo import Memo
 from modgate.server.running import Running
+from modgate.server.shared import Limits
 from modgate.server.switch import Switch
 from modgate.server.vulndb import VulnDB
-from modgate.server.wire import Limits
 from modgate.telemetry import configure_logging
 from modgate.telemetry.traces import traces
 from modgate.wiring.admin import build_admin, serve_socket
 from modgate.wiring.advisories import follow_advisories
+from modgate.wiring.afterwards import completing
 from modgate.wiring.consumers import build_naming, counting
 from modgate.wiring.gate import open_gate
 from modgate.wiring.index import follow_index
@@ -115,6 +116,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
         listener.bind()
         started = time.time()
         await stack.enter_async_context(_counting(gate))
+        await stack.enter_async_context(completing(gate))
         await stack.enter_async_context(gate.wall.watching())
         following = await stack.enter_async_context(follow_index(gate))
         await stack.enter_async_context(recent.running())
