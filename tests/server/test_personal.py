@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+import sys
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,8 +19,6 @@ from modgate.server.naming import Naming
 from tests.server.running import Running, head_of
 
 if TYPE_CHECKING:
-    import socket
-
     from modgate.gomod.protocol import Request
     from modgate.model import Answer, Context
 
@@ -74,6 +74,20 @@ def test_connections_known_by_their_address_get_their_own_ready_made() -> None:
             with running.connect() as client:
                 assert [ask(client) for _ in range(4)] == ["D-127.0.0.1"] * 4
     assert source.askers == ["127.0.0.1"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="one address alone on loopback")
+def test_the_same_bytes_from_another_address_are_another_consumers() -> None:
+    source = Warned()
+    app = App(source, settings=Settings(instance="x"))
+    with Running(app) as running, running.connect() as one, socket.socket() as two:
+        two.settimeout(20)
+        two.bind(("127.0.0.2", 0))
+        two.connect(("127.0.0.1", running.port))
+        for _ in range(3):
+            assert ask(one) == "D-127.0.0.1"
+            assert ask(two) == "D-127.0.0.2"
+    assert sorted(source.askers) == ["127.0.0.1", "127.0.0.2"]
 
 
 @pytest.mark.parametrize("header", ["", "x-team"])
