@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modgate.errors import Invalid, Unavailable
+from modgate.errors import Invalid
 from modgate.gomod import module
-from modgate.policy.document import parse_policy
-from modgate.policy.lines import MAX_SIZE
 from modgate.policy.problems import PolicyInvalid, Problem
 from modgate.policy.trial import facts_of, table_of
+from modgate.wiring.policyfile import form_of, read_policy_file, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from modgate.gomod.types import ModuleVersion
     from modgate.policy.facts import Facts
-    from modgate.policy.lines import Form
     from modgate.policy.rules import Policy
 
 __all__ = ["form_of", "read_facts", "read_policy", "read_text", "read_versions"]
@@ -27,30 +23,9 @@ _FLAGS = {"true": True, "false": False}
 _LISTS = frozenset({"groups", "licences", "fixes", "unknown"})
 
 
-def form_of(name: str) -> Form:
-    """YAML by the file's extension, else TOML."""
-    return "yaml" if name.lower().endswith((".yaml", ".yml")) else "toml"
-
-
-def read_text(name: str) -> str:
-    """The text of a file; `-` is standard input. Raises Unavailable, Invalid."""
-    try:
-        if name == "-":
-            data = sys.stdin.buffer.read(4 * MAX_SIZE + 1)
-        else:
-            with Path(name).expanduser().open("rb") as opened:
-                data = opened.read(4 * MAX_SIZE + 1)
-    except OSError as error:
-        raise Unavailable(f"it cannot be read: {error.strerror}", where=name) from error
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Invalid("it is not UTF-8", where=name) from error
-
-
 def read_policy(name: str) -> Policy:
     """The policy of a file. Raises PolicyInvalid, Unavailable, Invalid."""
-    return parse_policy(read_text(name), form=form_of(name), name=name)
+    return read_policy_file(name)
 
 
 def read_facts(version: str, facts: Sequence[str], *, consumer: str, groups: Sequence[str]) -> Facts:

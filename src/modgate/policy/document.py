@@ -52,6 +52,7 @@ _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _MAX_RULES = 1000
 _SEVERITIES = [each.value for each in Severity]
 _AT_LEAST = [each.value for each in Severity if each.rank > 0]
+_MAX_AGE = 200
 _AGE = re.compile(r"(<|<=|>|>=)\s*(\S+)")
 
 _Groups = tuple[tuple[str, tuple[str, ...]], ...]
@@ -288,7 +289,7 @@ def _age(when: Table) -> Age | None:
 
 
 def _as_age(value: object) -> Age:
-    parts = _AGE.findall(value) if isinstance(value, str) else []
+    parts = _AGE.findall(value) if isinstance(value, str) and len(value) <= _MAX_AGE else []
     if not isinstance(value, str) or not parts or _AGE.sub("", value).strip():
         raise Invalid('an age is compared: "< 7d", "> 365d", or "> 1d < 30d"')
     above, below = float("-inf"), float("inf")

@@ -11,6 +11,7 @@ import re
 import tomllib
 from typing import Any, Literal
 
+from modgate.policy.bounds import MAX_DEPTH, MAX_WORD, TOO_DEEP, TOO_LONG, check_numbers, check_toml
 from modgate.policy.problems import PolicyInvalid, Problem
 
 __all__ = ["MAX_SIZE", "Form", "read_document"]
@@ -20,12 +21,13 @@ Form = Literal["toml", "yaml"]
 MAX_SIZE = 1 << 20
 """Characters of a document."""
 
-_MAX_DEPTH = 20
 _MAX_NODES = 200_000
+_MAX_NAMES = 8 << 20
 _KEY = r"(?:\"[^\"]*\"|'[^']*'|[A-Za-z0-9_-]+)"
 _HEADER = re.compile(rf"\s*(\[\[?)\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*\]\]?\s*(?:#.*)?$")
 _ASSIGNED = re.compile(rf"\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*=")
-_QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*\"|'[^']*'|#.*")
+# What is left open goes to the end of the line, or each mark on it would be tried as a beginning.
+_QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*+(?:\"|\\?$)|'[^']*+(?:'|$)|#.*")
 _AT = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
@@ -33,10 +35,29 @@ def read_document(text: str, *, form: Form, name: str) -> tuple[dict[str, Any], 
     """The document, and the line of each key by its name (`rules[1].when`). Raises PolicyInvalid."""
     if len(text) > MAX_SIZE:
         raise PolicyInvalid(name, (Problem("", f"it is longer than {MAX_SIZE >> 20} MiB"),))
-    return _yaml(text, name) if form == "yaml" else _toml(text, name)
+    document, lines = _yaml(text, name) if form == "yaml" else _toml(text, name)
+    if (problem := check_numbers(document)) is not None:
+        raise PolicyInvalid(name, (problem,))
+    return document, lines
+
+
+class _Lines(dict[str, int]):
+    """The line of each key by its name; names beyond some megabytes are not kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = _MAX_NAMES
+
+    def note(self, name: str, line: int) -> None:
+        """The first line counts."""
+        if name not in self and self._left > 0:
+            self._left -= len(name)
+            self[name] = line
 
 
 def _toml(text: str, name: str) -> tuple[dict[str, Any], dict[str, int]]:
+    if (problem := check_toml(text)) is not None:
+        raise PolicyInvalid(name, (problem,))
     try:
         tables = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -50,7 +71,7 @@ def _toml(text: str, name: str) -> tuple[dict[str, Any], dict[str, int]]:
 
 
 def _toml_lines(text: str) -> dict[str, int]:
-    lines: dict[str, int] = {}
+    lines = _Lines()
     counts: dict[str, int] = {}
     table = inside = ""
     depth = 0
@@ -63,11 +84,11 @@ def _toml_lines(text: str) -> dict[str, int]:
             depth = 0
             if match := _HEADER.match(line):
                 table = _placed(match[2], counts, opens=match[1] == "[[")
-                lines.setdefault(table, number)
+                lines.note(table, number)
                 continue
             if match := _ASSIGNED.match(line):
                 key = _placed(match[1], {}, opens=False)
-                lines.setdefault(f"{table}.{key}" if table else key, number)
+                lines.note(f"{table}.{key}" if table else key, number)
                 rest = line[match.end() :]
         inside = next((fence for fence in ('"""', "'''") if rest.count(fence) % 2), "")
         bare = _QUOTED.sub("", rest)
@@ -93,12 +114,14 @@ def _placed(written: str, counts: dict[str, int], *, opens: bool) -> str:
 def _yaml(text: str, name: str) -> tuple[dict[str, Any], dict[str, int]]:
     import yaml  # noqa: PLC0415  only for those who write YAML
 
-    lines: dict[str, int] = {}
+    lines = _Lines()
+    # libyaml's reader where it is there: Python's own takes a minute for what this one takes a second for.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        _refuse_bombs(yaml.parse(text, Loader=yaml.SafeLoader), name)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        _refuse_bombs(yaml.parse(text, Loader=loader), name)
+        node = yaml.compose(text, Loader=loader)
         _node_lines(node, "", lines, name)
-        document = yaml.safe_load(text)
+        document = yaml.load(text, Loader=loader)  # noqa: S506  both are safe ones
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = Problem(
@@ -123,13 +146,15 @@ def _refuse_bombs(events: Any, name: str) -> None:
         line = event.start_mark.line + 1
         if kind == "AliasEvent":
             raise PolicyInvalid(name, (Problem("", "aliases (*name) are not understood here", line),))
-        if depth > _MAX_DEPTH:
-            raise PolicyInvalid(name, (Problem("", "it is nested too deeply", line),))
+        if depth > MAX_DEPTH:
+            raise PolicyInvalid(name, (Problem("", TOO_DEEP, line),))
+        if kind == "ScalarEvent" and len(event.value) > MAX_WORD:
+            raise PolicyInvalid(name, (Problem("", TOO_LONG, line),))
         if nodes > _MAX_NODES:
             raise PolicyInvalid(name, (Problem("", "it has too many values", line),))
 
 
-def _node_lines(node: Any, path: str, lines: dict[str, int], name: str) -> None:
+def _node_lines(node: Any, path: str, lines: _Lines, name: str) -> None:
     match node.value if node is not None else None:
         case [(_, _), *_] as pairs:
             seen: set[str] = set()
@@ -139,9 +164,9 @@ def _node_lines(node: Any, path: str, lines: dict[str, int], name: str) -> None:
                 if str(key.value) in seen:
                     raise PolicyInvalid(name, (Problem(where, "it stands here twice", line),))
                 seen.add(str(key.value))
-                lines.setdefault(where, line)
+                lines.note(where, line)
                 _node_lines(value, where, lines, name)
         case [*items]:
             for number, item in enumerate(items, start=1):
-                lines.setdefault(f"{path}[{number}]", item.start_mark.line + 1)
+                lines.note(f"{path}[{number}]", item.start_mark.line + 1)
                 _node_lines(item, f"{path}[{number}]", lines, name)

@@ -18,7 +18,7 @@ from modgate.gomod import semver
 __all__ = ["VersionRange", "parse_range"]
 
 _COMPARISON = re.compile(r"(>=|<=|>|<|=)\s*(\S+)")
-_OPERATORS = re.compile(r"([<>=]+)\s+")
+_OPERATORS = re.compile(r"(?<![<>=])([<>=]{1,2}+)\s+")
 _MAX = 4096
 _SIGNS = {"<": (-1,), "<=": (-1, 0), ">": (1,), ">=": (0, 1), "=": (0,)}
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from modgate.errors import Invalid, ModgateError, Unavailable
+from modgate.errors import ModgateError, Unavailable
 from modgate.firewall.ages import Ages
 from modgate.firewall.engine import Firewall
 from modgate.firewall.facts import Gatherer
@@ -28,12 +28,12 @@ from modgate.model.advisory import Severity
 from modgate.model.decisions import PolicyRevision
 from modgate.model.sightings import Sighting
 from modgate.policy.advisories import AdvisoryIndex
-from modgate.policy.document import parse_policy
 from modgate.policy.facts import Unknown
 from modgate.policy.rules import ALLOW_ALL
 from modgate.policy.texts import denial_lines
 from modgate.source.guarded import GuardedSource
 from modgate.wiring.logtimes import StoredLookups
+from modgate.wiring.policyfile import read_policy_file
 from modgate.wiring.scan import Examining, build_scanner
 
 if TYPE_CHECKING:
@@ -49,13 +49,12 @@ if TYPE_CHECKING:
     from modgate.policy.rules import Policy
     from modgate.wiring.gate import Gate
 
-__all__ = ["Wall", "read_policy", "wanted"]
+__all__ = ["Wall", "wanted"]
 
 _LOOK = 1.0
 _TICK = 0.25
 _WAIVERS = 5.0
 _RETRY = 5.0
-_MAX_SIZE = 4 << 20
 
 _log = structlog.get_logger("modgate.firewall")
 
@@ -154,7 +153,7 @@ class Wall:
         file = config.policy.file
         if file is None or (self._loaded is not None and self._loaded[0] == file):
             return None
-        return await asyncio.to_thread(read_policy, file)
+        return await asyncio.to_thread(read_policy_file, file)
 
     def adopt(self, config: Config, policy: Policy | None) -> None:
         """A configuration comes into force, with what `prepare` made of it."""
@@ -250,7 +249,7 @@ class Wall:
             if found == known and not anew:
                 return
             try:
-                policy = await asyncio.to_thread(read_policy, file)
+                policy = await asyncio.to_thread(read_policy_file, file)
             except ModgateError as error:
                 self._refused(error, why, again=found == known)
                 self._loaded = (file, found)
@@ -316,26 +315,6 @@ class Wall:
 def wanted(config: Config) -> bool:
     """Whether a configuration has anything that a firewall could go by."""
     return config.policy.file is not None or bool(config.advisories.sources)
-
-
-def read_policy(file: Path) -> Policy:
-    """The policy of a file, YAML by its name or else TOML. Raises Invalid, and Unavailable for what cannot be
-    read.
-    """
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(_MAX_SIZE + 1)
-    except OSError as error:
-        raise Unavailable(f"the policy cannot be read: {error.strerror}", where=str(file)) from error
-    if len(data) > _MAX_SIZE:
-        raise Invalid(f"the policy is larger than {_MAX_SIZE >> 20} MiB", where=str(file))
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Invalid("the policy is not UTF-8", where=str(file)) from error
-    return parse_policy(
-        text, form="yaml" if file.suffix.lower() in {".yaml", ".yml"} else "toml", name=str(file)
-    )
 
 
 def _identity(file: Path) -> tuple[int, ...] | None:

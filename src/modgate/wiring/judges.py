@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from modgate.client.gate.judges import GateJudge
 from modgate.client.machine.goenv import read_go_settings
-from modgate.errors import Unavailable
 from modgate.transport.check import ask_gate
 from modgate.transport.environment import Netrc
 from modgate.wiring.client import clock
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from modgate.model.check import Checked
 
 __all__ = ["gate_judge", "local_judge"]
-
-_MAX_POLICY = 4 << 20
 
 
 async def gate_judge(host: Host, url: str | None, *, seconds: float) -> GateJudge:
@@ -41,15 +38,14 @@ async def local_judge(
 ) -> AsyncIterator[LocalJudge]:
     """Files that judge. Raises Invalid for a policy or a database that is none, Unavailable."""
     from modgate.client.gate.local import LocalJudge, by_severity  # noqa: PLC0415  not to ask a gate
-    from modgate.policy.document import parse_policy  # noqa: PLC0415
     from modgate.wiring.advisory_source import open_known  # noqa: PLC0415
+    from modgate.wiring.policyfile import read_policy_file  # noqa: PLC0415
 
     names: list[str] = []
     if policy is None:
         rules = by_severity(fail_on)
     else:
-        yaml = policy.suffix.lower() in {".yaml", ".yml"}
-        rules = parse_policy(_text(policy), form="yaml" if yaml else "toml", name=str(policy))
+        rules = read_policy_file(policy)
         names.append(str(policy))
     async with AsyncExitStack() as stack:
         about = None
@@ -58,15 +54,3 @@ async def local_judge(
             names.append(known.name)
             about = known.about
         yield LocalJudge(rules, about, name=", ".join(names), consumer=consumer, now=clock())
-
-
-def _text(file: Path) -> str:
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(_MAX_POLICY + 1)
-        if len(data) > _MAX_POLICY:
-            raise Unavailable("this is too large for a policy", where=str(file))
-        return data.decode()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise Unavailable(f"it cannot be read: {why}", where=str(file)) from error

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import zlib
 from typing import TYPE_CHECKING
 
-from modgate.errors import Unavailable
+from modgate.errors import Invalid, Unavailable
 from modgate.feeds.advisories.entries import MAX_ENTRY, Entry
+from modgate.feeds.advisories.gzipped import inflated
 from modgate.model.context import Context
 
 if TYPE_CHECKING:
@@ -63,12 +63,8 @@ def _wanted(index: bytes, modules: set[str]) -> set[str]:
 
 
 def _inflated(data: bytes, limit: int, where: str) -> bytes:
-    """The content of a gzip file of at most `limit` bytes. Raises Unavailable."""
+    """A document that a database gave. Raises Unavailable."""
     try:
-        inflater = zlib.decompressobj(wbits=31)
-        out = inflater.decompress(data, limit)
-    except zlib.error as error:
-        raise Unavailable("this is no gzip file", where=where, kind="bad-answer") from error
-    if not inflater.eof:
-        raise Unavailable("it is cut off, or too large", where=where, kind="bad-answer")
-    return out
+        return inflated(data, limit, where)
+    except Invalid as error:
+        raise Unavailable(error.what, where=where, kind="bad-answer") from None

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import zlib
 from contextlib import aclosing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
@@ -29,6 +28,7 @@ import msgspec
 from modgate.errors import Absent, Invalid, ModgateError, Unavailable
 from modgate.feeds.advisories.entries import MAX_ENTRIES, MAX_ENTRY, Entry
 from modgate.feeds.advisories.files import read_path
+from modgate.feeds.advisories.gzipped import inflated
 from modgate.feeds.advisories.reading import Reading
 from modgate.model import Context
 
@@ -194,7 +194,7 @@ class _Fetch:
             body = await self._upstream.get(_CONTEXT, f"{where}.gz", limit=MAX_ENTRY)
         except Absent:
             body = await self._upstream.get(_CONTEXT, where, limit=MAX_ENTRY)
-        data = _inflated(body, MAX_ENTRY, where)
+        data = inflated(body, MAX_ENTRY, where)
         said = _decoded(data, _Vuln, where).id
         if said != identifier:
             raise Invalid(f"it is the entry {said[:128]}")
@@ -254,7 +254,7 @@ async def _fresh(
                         raise Invalid("it is too large", where=f"{upstream.name}/{path}")
         finally:
             await stream.aclose()
-        data = await asyncio.to_thread(_inflated, bytes(body), _MAX_INDEX, f"{upstream.name}/{path}")
+        data = await asyncio.to_thread(inflated, bytes(body), _MAX_INDEX, f"{upstream.name}/{path}")
         return data, {"path": path, **stream.validators}
     raise Absent("it is not there", where=f"{upstream.name}/{name}")
 
@@ -321,22 +321,6 @@ class Archive:
 def _take_all(taking: Taking, path: Path, _shown: str) -> None:
     for entry in read_path(path):
         taking.take(entry)
-
-
-def _inflated(data: bytes, limit: int, where: str) -> bytes:
-    """What a document is: gzip, or already inflated on its way. Raises Invalid."""
-    if not data.startswith(b"\x1f\x8b"):
-        return data
-    inflate = zlib.decompressobj(wbits=31)
-    try:
-        found = inflate.decompress(data, limit + 1)
-    except zlib.error as error:
-        raise Invalid(f"it is broken: {error}", where=where) from None
-    if len(found) > limit:
-        raise Invalid(f"it inflates to more than {limit} bytes", where=where)
-    if not inflate.eof:
-        raise Invalid("it ends too early", where=where)
-    return found
 
 
 def _decoded(data: bytes, kind: Any, where: str) -> Any:
