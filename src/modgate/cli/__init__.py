@@ -60,6 +60,7 @@ COMMANDS = {
     "waivers": ("modgate.cli.waivers", "Grant, list or revoke exemptions"),
     "audit": ("modgate.cli.audit", "Show what happened, and check the record"),
     "webhooks": ("modgate.cli.webhooks", "Show, replay and test notices to webhooks"),
+    "ledger": ("modgate.cli.ledger", "Copy what a gate remembers to another database"),
     "route": ("modgate.cli.route", "Show where a module would come from, and why"),
     "vcs": ("modgate.cli.vcs", "Take a module straight from its repository"),
     "publish": ("modgate.cli.publish", "Send a module version to a gate"),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from modgate.ledger.database import Database
 
-__all__ = ["bring_up", "revision", "upgrade"]
+__all__ = ["bring_up", "lift", "revision", "standing", "upgrade"]
 
 _ = tables  # what it defines belongs to the metadata
 _VERSION = select(schema.meta.c.value).where(schema.meta.c.key == "schema")
@@ -29,30 +29,33 @@ _VERSION = select(schema.meta.c.value).where(schema.meta.c.key == "schema")
 
 def bring_up(database: Database) -> None:
     """Make or lift the tables. Raises Unavailable, also for a ledger of a newer modgate."""
-    if database.look(_standing) == str(schema.SCHEMA_VERSION):
+    if database.look(standing) == str(schema.SCHEMA_VERSION):
         return
 
-    def lift(connection: Connection) -> None:
-        found = _standing(connection)
-        if found == str(schema.SCHEMA_VERSION):
-            return
-        if found is None:
-            schema.metadata.create_all(connection)
-            connection.execute(insert(schema.meta).values(key="schema", value=str(schema.SCHEMA_VERSION)))
-            connection.execute(
-                insert(schema.alembic_version).values(version_num=revision(schema.SCHEMA_VERSION))
-            )
-            return
-        if not _is_known(found):
-            raise Unavailable(
-                f"the ledger has schema {found}, and this modgate knows {schema.SCHEMA_VERSION}",
-                where=database.where,
-                next_step="Run the modgate that wrote it, or name another file.",
-                kind="bad-answer",
-            )
-        upgrade(connection, int(found))
+    database.write(lambda connection: lift(connection, database.where), patient=True)
 
-    database.write(lift, patient=True)
+
+def lift(connection: Connection, where: str) -> None:
+    """Make or lift the tables in a transaction that writes; `where` is for the error about a newer ledger.
+
+    Raises Unavailable.
+    """
+    found = standing(connection)
+    if found == str(schema.SCHEMA_VERSION):
+        return
+    if found is None:
+        schema.metadata.create_all(connection)
+        connection.execute(insert(schema.meta).values(key="schema", value=str(schema.SCHEMA_VERSION)))
+        connection.execute(insert(schema.alembic_version).values(version_num=revision(schema.SCHEMA_VERSION)))
+        return
+    if not _is_known(found):
+        raise Unavailable(
+            f"the ledger has schema {found}, and this modgate knows {schema.SCHEMA_VERSION}",
+            where=where,
+            next_step="Run the modgate that wrote it, or name another file.",
+            kind="bad-answer",
+        )
+    upgrade(connection, int(found))
 
 
 def upgrade(connection: Connection, found: int) -> None:
@@ -72,7 +75,8 @@ def revision(number: int) -> str:
     return f"{number:04d}"
 
 
-def _standing(connection: Connection) -> str | None:
+def standing(connection: Connection) -> str | None:
+    """The schema that stands; None where there is no ledger."""
     if not inspect(connection).has_table("meta"):
         return None
     found = connection.execute(_VERSION).scalar()

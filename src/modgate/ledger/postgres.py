@@ -25,6 +25,7 @@ from sqlalchemy import create_engine, event
 from modgate.errors import Invalid, Unavailable
 from modgate.ledger.database import Database
 from modgate.ledger.dialect import take_turn
+from modgate.ledger.presence import GATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -68,8 +69,11 @@ class _Connection(psycopg.Connection[Any]):
     """A connection whose transactions end, whatever the server does."""
 
     until = inf
+    each = 0.0  # seconds for each answer, where a transaction may take as many of them as it likes
 
     def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.each:
+            self.until = time.monotonic() + self.each
         return super().wait(self._bounded(gen), *args, **kwargs)
 
     def _bounded(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
@@ -87,11 +91,16 @@ class _Connection(psycopg.Connection[Any]):
 
 
 def postgres(
-    url: str, *, password: Callable[[], Secret] | None = None, patience: Patience | None = None
+    url: str,
+    *,
+    password: Callable[[], Secret] | None = None,
+    patience: Patience | None = None,
+    name: str = "",
 ) -> Database:
     """A database at `postgresql://user@host:port/name?…`, with whatever else libpq takes.
 
-    Raises Invalid for what is no such address.
+    `name` is what the server calls these sessions, whatever the address says. Raises Invalid for what is no
+    such address.
     """
     patience = patience or Patience()
     try:
@@ -112,7 +121,7 @@ def postgres(
         "keepalives_idle": 30,
         "keepalives_interval": 10,
         "keepalives_count": 3,
-        "application_name": given.get("application_name", "modgate"),
+        "application_name": name or given.get("application_name", GATES),
         "client_encoding": "utf8",
     }
 
@@ -137,7 +146,7 @@ def postgres(
     )
 
     def checkout(connection: Any, *_: Any) -> None:
-        connection.until = time.monotonic() + limit
+        connection.until, connection.each = time.monotonic() + limit, 0.0
 
     event.listen(engine, "checkout", checkout)
     event.listen(engine, "begin", _begin)
@@ -199,7 +208,9 @@ def _begin(connection: Connection) -> None:
         return
     if options.get("patient"):
         driver: Any = connection.connection.dbapi_connection
-        driver.until = time.monotonic() + _LONG
+        driver.each = _LONG
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {_ms(_LONG)}")
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_ms(_LONG / 2)}")
+        # It may wait for another database meanwhile; a process that is gone is noticed by its connection.
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
     take_turn(connection)
