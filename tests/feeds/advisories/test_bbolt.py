@@ -162,3 +162,63 @@ def test_whatever_byte_is_changed_it_reads_or_says_what_is_wrong(tmp_path: Path)
         except (Invalid, Unavailable):
             refused += 1
     assert refused > 100
+
+
+def _file(path: Path, *pages: bytes, high_water: int = 0) -> Path:
+    """A file of one meta page, whose root is the first of `pages` (page 2)."""
+    meta = struct.pack("<IIIIQQQQQ", 0xED0CDAED, 2, PAGE, 0, 2, 0, 0, high_water or 2 + len(pages), 1)
+    total = 0xCBF29CE484222325
+    for byte in meta:
+        total = ((total ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    head = struct.pack("<QHHI", 0, 4, 0, 0) + meta + struct.pack("<Q", total)
+    path.write_bytes(b"".join(page.ljust(PAGE, b"\0") for page in (head, b"", *pages)))
+    return path
+
+
+def _branch(number: int, *below: int) -> bytes:
+    first = 16 + 16 * len(below)
+    elements = b"".join(
+        struct.pack("<IIQ", first + place - 16 - 16 * place, 1, child) for place, child in enumerate(below)
+    )
+    return struct.pack("<QHHI", number, 1, len(below), 0) + elements + bytes(range(len(below)))
+
+
+def _leaf(number: int, *elements: tuple[int, bytes, bytes], over: int = 0) -> bytes:
+    at, body, heads = 16 + 16 * len(elements), b"", b""
+    for place, (kind, key, value) in enumerate(elements):
+        heads += struct.pack("<IIII", kind, at + len(body) - 16 - 16 * place, len(key), len(value) + over)
+        body += key + value
+    return struct.pack("<QHHI", number, 2, len(elements), 0) + heads + body
+
+
+def test_a_file_made_by_hand_is_read(tmp_path: Path) -> None:
+    inner = struct.pack("<QQ", 4, 0)
+    made = _file(
+        tmp_path / "db", _branch(2, 3), _leaf(3, (1, b"a", inner), (0, b"b", b"x")), _leaf(4, (0, b"k", b"v"))
+    )
+    with Bolt(made) as bolt:
+        assert content(bolt.root) == {b"a".hex(): {b"k".hex(): b"v".hex()}, b"b".hex(): b"x".hex()}
+
+
+def test_values_that_lie_over_each_other_do_not_fill_the_memory(tmp_path: Path) -> None:
+    made = _file(tmp_path / "db", _leaf(2, *((0, bytes([key]), b"x") for key in range(20)), over=300))
+    with Bolt(made) as bolt, pytest.raises(Invalid, match="lie over each other"):
+        content(bolt.root)
+
+
+def test_branches_that_meet_again_at_every_level_end_whatever_the_file_says_of_its_size(
+    tmp_path: Path,
+) -> None:
+    # 2 to the power of 40 ways lead to a leaf without keys, which break no order.
+    levels = [_branch(number, number + 1, number + 1) for number in range(2, 42)]
+    made = _file(tmp_path / "db", *levels, _leaf(42), high_water=1 << 60)
+    with Bolt(made) as bolt, pytest.raises(Invalid, match="circle"):
+        content(bolt.root)
+
+
+def test_buckets_that_are_all_the_same_pages_are_not_walked_without_end(tmp_path: Path) -> None:
+    same = struct.pack("<QQ", 3, 0)
+    buckets = _leaf(2, *((1, bytes([key]), same) for key in range(30)))
+    made = _file(tmp_path / "db", buckets, *(_branch(n, n + 1) for n in range(3, 30)), _leaf(30))
+    with Bolt(made) as bolt, pytest.raises(Invalid, match="the same pages many times"):
+        content(bolt.root)

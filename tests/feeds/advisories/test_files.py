@@ -219,3 +219,14 @@ def test_a_zip_that_no_reader_understands_is_told_as_such(method: int, tmp_path:
     file.write_bytes(newer)
     with pytest.raises(Invalid, match="the file is broken"):
         _read(file)
+
+
+def test_names_in_a_zip_give_no_orders_to_a_terminal(tmp_path: Path) -> None:
+    made = tmp_path / "db.zip"
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("../GO-\x1b]0;owned\x07\n.json", b"no entry")
+        archive.writestr("GO-2024-0001.json", entry())
+    found = _read(made)
+    assert found.broken == 1
+    assert all(fault.isprintable() for fault in found.faults)
+    assert list(tmp_path.parent.glob("GO-*")) == []

@@ -13,9 +13,10 @@ The file is pages of one size. Numbers are little-endian, as on every machine th
 list of free pages says nothing to a reader and is not looked at.
 
 Whoever made the file is not trusted. A page must be the one that was asked for, lie within the file and below
-the high-water mark; elements must lie within their page, keys must rise; no walk goes deeper than 64 or takes
-more pages than there are. What breaks that is Invalid, with the offset in the file. Pages are read one by one
-when they are needed: the file may have gigabytes. Source: go.etcd.io/bbolt (the format of version 2).
+the high-water mark; elements must lie within their page and beside each other, keys must rise; no walk goes
+deeper than 64 or takes more pages than there are, nor do all walks together take many times as many, as where
+all buckets are the same one. What breaks that is Invalid, with the offset in the file. Pages are read one by
+one when they are needed: the file may have gigabytes. Source: go.etcd.io/bbolt (the format of version 2).
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ _MAX_DEPTH: Final = 64
 _MAX_PAGE: Final = 64 << 20
 """Bytes of one page with what overflows: bbolt puts a value into one, and no advisory has so much."""
 _CACHED: Final = 256
+_WALKS: Final = 16
+"""How often all pages may be walked through."""
 _SMALL_PAGE: Final = 64 << 10
 _NO_SIZE_ERRNO = "it cannot be read"
 
@@ -105,7 +108,9 @@ class Bolt:
             if not stat.S_ISREG(found.st_mode):
                 raise Invalid("it is no file", where=self.where)  # noqa: TRY301  it closes as all below
             self._size = found.st_size
-            self._page_size, self._root, self.high_water = self._meta()
+            self._page_size, self._root, high_water = self._meta()
+            self.high_water = min(high_water, self._size // self._page_size + 1)
+            self._steps = _WALKS * (self.high_water + 1)
         except BaseException:
             self.close()
             raise
@@ -149,6 +154,12 @@ class Bolt:
                 self._pages.popitem(last=False)
         return page
 
+    def walked(self, page: _Page) -> None:
+        """Count a page of a walk. Raises Invalid for more than a file of that size is good for."""
+        self._steps -= 1
+        if self._steps < 0:
+            self.broken(page.offset, "its buckets hold the same pages many times")
+
     def parse(self, data: bytes, offset: int) -> _Page:
         """The elements of a page's bytes, which lie at `offset` of the file. Raises Invalid."""
         if len(data) < _PAGE.size:
@@ -164,6 +175,7 @@ class Bolt:
         keys: list[bytes] = []
         below: list[int] = []
         values: list[tuple[bytes, bool]] = []
+        taken = first
         for at in range(_PAGE.size, first, form.size):
             if leaf:
                 kind, pos, key_size, value_size = _LEAF.unpack_from(data, at)
@@ -175,6 +187,9 @@ class Bolt:
             end = start + key_size
             if start < first or end + value_size > len(data):
                 self.broken(offset + at, "an element lies outside its page")
+            taken += key_size + value_size
+            if taken > len(data):
+                self.broken(offset + at, "elements of a page lie over each other")
             key = data[start:end]
             if keys and key <= keys[-1]:
                 self.broken(offset + at, "the keys of a page do not rise")
@@ -272,6 +287,7 @@ class Bucket:
             page = self._bolt.page(number)
             if depth > _MAX_DEPTH or taken > self._bolt.high_water:
                 self._bolt.broken(page.offset, "its pages lead in a circle")
+            self._bolt.walked(page)
             if page.leaf:
                 yield page
             else:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from modgate.model.advisory import Advisory
 
-__all__ = ["MAX_ENTRIES", "MAX_ENTRY", "TOLD", "Entry", "Gathered", "gather"]
+__all__ = ["MAX_ENTRIES", "MAX_ENTRY", "TOLD", "Entry", "Gathered", "fault_line", "gather"]
 
 MAX_ENTRY = 4 << 20
 """Bytes of one entry; the largest of the Go database has 60 kB."""
@@ -86,7 +86,7 @@ def gather(entries: Iterable[Entry], *, source: str) -> Gathered:
                 continue
         broken += 1
         if len(faults) < TOLD:
-            faults.append(f"{entry.where or entry.id}: {fault}")
+            faults.append(fault_line(entry.where or entry.id, fault))
     if count == broken:
         first = faults[0] if faults else "it holds no entry"
         raise Invalid(
@@ -95,6 +95,11 @@ def gather(entries: Iterable[Entry], *, source: str) -> Gathered:
             "or a JSON, JSONL or JSONL.gz file of OSV entries.",
         )
     return Gathered(tuple(advisories), count, broken, tuple(faults))
+
+
+def fault_line(where: str, what: str) -> str:
+    """A fault in one line, without what a terminal would obey: names come from whoever made the database."""
+    return "".join(char if char.isprintable() else "�" for char in f"{where}: {what}")
 
 
 def _limited(entries: Iterable[Entry], source: str) -> Iterator[Entry]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from modgate.errors import Invalid
 from modgate.feeds.advisories import ratings
-from modgate.feeds.advisories.entries import MAX_ENTRIES, TOLD
+from modgate.feeds.advisories.entries import MAX_ENTRIES, TOLD, fault_line
 from modgate.feeds.advisories.pack import digest_of
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Taking:
         """An entry cannot be read."""
         self.broken += 1
         if len(self.faults) < TOLD:
-            self.faults.append(f"{where}: {what}")
+            self.faults.append(fault_line(where, what))
 
 
 @dataclass(frozen=True, slots=True)
