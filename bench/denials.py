@@ -1,13 +1,10 @@
 """Distinct denials over HTTP while modules are served: `.venv/bin/python -m bench.denials [--seconds 4]`.
 
-A gate refuses a version; every request comes from another consumer, so each is a decision of its own with
-its row
-in the audit. Two wrk run beside each other: one asks for the refused zip at about 1,000 requests a second,
-the other
-for a hot `.mod` as fast as it can; by turns with and without the first, on SQLite and on PostgreSQL. Printed
-are the
-hits' ratio, the denials answered, and how many of them stand in the ledger after the gate was killed
-(SIGKILL).
+A gate refuses a version; every request comes from another consumer: each is a decision of its own with its
+row in the audit. Two wrk run beside each other: one asks for the refused zip about 1,000 times a second,
+the other for a hot `.mod`, as fast as it can or (`--hit-pause`) at some pace that leaves the processors room;
+by turns with and without the first, on SQLite and on PostgreSQL. Printed are the hits' ratio and their 99th
+percentile, the denials answered, and how many of them stand in the ledger after the gate was killed.
 """
 
 from __future__ import annotations
@@ -58,16 +55,22 @@ done = function(summary) io.write("ANSWERED " .. summary.requests .. "\\n") end
 """
 
 
-def _hits(url: str, seconds: float) -> subprocess.Popen[str]:
-    command = ["wrk", "-t1", "-c16", f"-d{seconds:g}s", "--latency", f"{url}/example.test/good/@v/v1.0.0.mod"]
+def _hits(url: str, folder: Path, options: argparse.Namespace) -> subprocess.Popen[str]:
+    script = folder / "hits.lua"
+    script.write_text(f"delay = function() return {options.hit_pause} end\n" if options.hit_pause else "")
+    command = ["wrk", "-t1", "-c16", f"-d{options.seconds:g}s", "--latency", "-s", str(script)]
+    command.append(f"{url}/example.test/good/@v/v1.0.0.mod")
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def _speed(process: subprocess.Popen[str]) -> float:
+def _speed(process: subprocess.Popen[str]) -> tuple[float, float]:
+    """Requests a second, and the 99th percentile in milliseconds."""
     out, _ = process.communicate()
     found = re.search(r"Requests/sec:\s+([\d.]+)", out)
+    late = re.search(r"99%\s+([\d.]+)(us|ms|s)", out)
     assert found is not None, out
-    return float(found[1])
+    assert late is not None, out
+    return float(found[1]), float(late[1]) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[late[2]]
 
 
 @contextlib.contextmanager
@@ -116,7 +119,7 @@ def measure(folder: Path, ledger: str, options: argparse.Namespace) -> dict[str,
         for _ in range(2):
             urllib.request.urlopen(f"{url}/example.test/good/@v/v1.0.0.mod").read()
         for number in range(options.rounds):
-            alone.append(_speed(_hits(url, options.seconds)))
+            alone.append(_speed(_hits(url, folder, options)))
             script = folder / "denied.lua"
             script.write_text(LUA.format(start=(number + 1) * 10_000_000, pause=options.pause))
             command = [
@@ -129,7 +132,7 @@ def measure(folder: Path, ledger: str, options: argparse.Namespace) -> dict[str,
                 url,
             ]
             denied = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-            beside.append(_speed(_hits(url, options.seconds)))
+            beside.append(_speed(_hits(url, folder, options)))
             out, _ = denied.communicate()
             found = re.search(r"ANSWERED (\d+)", out)
             assert found is not None, out
@@ -137,11 +140,15 @@ def measure(folder: Path, ledger: str, options: argparse.Namespace) -> dict[str,
             began += options.seconds
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
+    speed = [statistics.median(each[0] for each in all_) for all_ in (alone, beside)]
+    late = [statistics.median(each[1] for each in all_) for all_ in (alone, beside)]
     recorded = asyncio.run(_recorded(folder, ledger))
     return {
-        "hits alone/s": statistics.median(alone),
-        "hits beside/s": statistics.median(beside),
-        "ratio": statistics.median(beside) / statistics.median(alone),
+        "hits alone/s": speed[0],
+        "hits beside/s": speed[1],
+        "ratio": speed[1] / speed[0],
+        "p99 alone ms": late[0],
+        "p99 beside ms": late[1],
         "denials/s": answered / began,
         "answered": answered,
         "recorded after kill -9": recorded,
@@ -155,6 +162,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=20)
     parser.add_argument("--pause", type=int, default=16, help="ms between two denials of a connection")
+    parser.add_argument("--hit-pause", type=int, default=0, help="ms between two hits of a connection")
     options = parser.parse_args()
     result = {}
     with tempfile.TemporaryDirectory() as work, contextlib.ExitStack() as stack:

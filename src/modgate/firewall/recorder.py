@@ -37,6 +37,7 @@ _APART = 0.03
 _PAUSE = 2.0
 _FOLD = 2.0
 _FOLDED = 4096
+_AT_ONCE = 4
 _COUNTS_EVERY = 5.0
 _PATIENCE = 0.25
 
@@ -180,8 +181,7 @@ class Recorder:
                 # Whoever waits may stand behind this batch.
                 self._rounds = waiting + self._rounds
             else:
-                for done in waiting:
-                    done.set()
+                await self._release_slowly(waiting)
         self._release()
         if self._allowed:
             counts, self._allowed = self._allowed, Counter()
@@ -197,6 +197,19 @@ class Recorder:
         if 0.0 < wait <= _APART and len(self._queue) < _BATCH:
             await asyncio.sleep(wait)
         self._began = self._monotonic()
+
+    async def _release_slowly(self, waiting: list[asyncio.Event]) -> None:
+        """A few at a time: all at once they would be answered, and ask again, in one turn of the loop."""
+        few = max(_AT_ONCE, len(waiting) // 8)
+        try:
+            for at in range(0, len(waiting), few):
+                if at:
+                    await asyncio.sleep(_APART / 12)
+                for done in waiting[at : at + few]:
+                    done.set()
+        finally:
+            for done in waiting:
+                done.set()
 
     def _release(self) -> None:
         waiting, self._rounds = self._rounds, []

@@ -33,6 +33,7 @@ from modgate.wiring.gate import open_gate
 from modgate.wiring.index import follow_index
 from modgate.wiring.notify import follow_notices
 from modgate.wiring.publishing import build_publishing
+from modgate.wiring.quick import stay
 from modgate.wiring.reload import Reloader
 from modgate.wiring.retention import Retention
 from modgate.wiring.status import recent_answers, status_facts
@@ -128,6 +129,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded]) -> None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_KEPT_SECONDS):
                     await advisories.wait_loaded()
+        stay()
         await listener.serve()
 
 
@@ -156,6 +158,7 @@ def _retention(gate: Gate) -> Retention:
         lambda: gate.ground.config.ledger,
         clock=time.time,
         holder=standing.instance,
+        alert=standing.observer.alert,
     )
 
 
