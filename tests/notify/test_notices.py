@@ -11,20 +11,25 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modgate.errors import Unavailable
+from modgate.firewall.fixes import Called, Way
 from modgate.firewall.notices import AdvisoryNotices, Settings
 from modgate.firewall.subscriptions import Subscription
 from modgate.firewall.told import Told
 from modgate.ledger.sql import SqlLedger
+from modgate.messages import Catalogue, Language
 from modgate.model.advisory import Advisory, Block, Event, Severity
 from modgate.model.consumers import Fetches
+from modgate.notify.story import tell
 from modgate.policy.advisories import AdvisoryIndex
 from modgate.wiring.books import build_books
 from tests.notify.parts import dispatching, settled, target
 from tests.support.receiver import OK, Receiver, status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
+    from modgate.firewall.fixes import Closing, Ways
+    from modgate.gomod.types import ModuleVersion
     from modgate.model.outbox import Message
     from modgate.wiring.books import Books
 
@@ -63,7 +68,7 @@ class Scene:
         self.settings = Settings(subscriptions=(Subscription("ops"),), ask="#security")
         self.woken: list[str] = []
 
-    def notices(self, outbox: object = None) -> AdvisoryNotices:
+    def notices(self, outbox: object = None, ways: Callable[[], Ways] = Called) -> AdvisoryNotices:
         return AdvisoryNotices(
             self.books.consumers,
             self.books.outbox if outbox is None else outbox,  # type: ignore[arg-type]
@@ -71,6 +76,7 @@ class Scene:
             holder="a",
             clock=lambda: NOW,
             settings=lambda: self.settings,
+            ways=ways,
             wake=self.woken.extend,
         )
 
@@ -193,6 +199,30 @@ async def test_go_itself_hits_those_who_were_given_that_toolchain(scene: Scene) 
     await scene.use("team-b", "v0.0.1-go1.26.8.linux-amd64", "golang.org/toolchain")
     await scene.notices().changed(None, AdvisoryIndex([advisory(path="stdlib", fixed="1.26.5")]))
     assert await scene.consumers() == ["team-a"]
+
+
+class Choosy:
+    """Lets everybody go where their own name says."""
+
+    async def out(self, consumer: str, groups: frozenset[str], version: ModuleVersion, index: Closing) -> Way:
+        closing = index.closing_fix(version.path, version.version)
+        return Way(withheld=closing) if consumer == "strict" or "strict" in groups else Way(closing)
+
+
+async def test_each_is_told_of_the_fix_that_it_may_have_itself(scene: Scene) -> None:
+    for consumer in ("team-a", "strict"):
+        await scene.use(consumer, "v1.0.0")
+    await scene.notices(ways=Choosy).changed(None, AdvisoryIndex([advisory()]))
+    told = {each.consumer: each for each in await scene.messages()}
+    assert told["team-a"].body["versions"][0]["fixed"] == "v1.2.0"
+    [withheld] = told["strict"].body["versions"]
+    assert (withheld["fixed"], withheld["withheld"]) == ("", "v1.2.0")
+    for language, words in ((Language.ENGLISH, "may not be used here"), (Language.CHINESE, "不允许使用")):
+        story = tell(told["strict"], Catalogue(language))
+        assert not story.commands
+        [text] = [value for _, value in story.facts if "v1.0.0" in value]
+        assert "v1.2.0" in text
+        assert words in text
 
 
 class Dying:

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 LIB = "example.com/lib"
 
 
-def entry() -> dict[str, Any]:
+def entry(fixed: str = "1.2.0") -> dict[str, Any]:
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return {
         "schema_version": "1.3.1",
@@ -33,7 +33,7 @@ def entry() -> dict[str, Any]:
         "affected": [
             {
                 "package": {"name": LIB, "ecosystem": "Go"},
-                "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}, {"fixed": "1.2.0"}]}],
+                "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}, {"fixed": fixed}]}],
                 "ecosystem_specific": {},
             }
         ],
@@ -78,6 +78,10 @@ async def test_an_advisory_that_is_synced_reaches_whom_it_hits(tmp_path: Path) -
     database.mkdir()
     (tmp_path / "secret").write_bytes(SECRET + b"\n")
     (tmp_path / "secret").chmod(0o600)
+    (tmp_path / "policy.toml").write_text(
+        f'version = 1\n[[rules]]\nid = "no"\neffect = "deny"\n[rules.when]\n'
+        f'modules = ["{LIB}"]\nversions = "v1.3.0"\n'
+    )
     with Receiver() as receiver:
         (tmp_path / "url").write_text(receiver.url + "\n")
         (tmp_path / "url").chmod(0o600)
@@ -91,6 +95,7 @@ async def test_an_advisory_that_is_synced_reaches_whom_it_hits(tmp_path: Path) -
                     "internal": True,
                 }
             ],
+            "policy": {"file": str(tmp_path / "policy.toml")},
             "advisories": {"sources": [str(database)], "interval": "1s"},
             "notify": {"attempts": 2, "backoff": "10ms"},
         }
@@ -106,13 +111,14 @@ async def test_an_advisory_that_is_synced_reaches_whom_it_hits(tmp_path: Path) -
 
             receiver.answer = lambda _received: status(500, b"not today")
             assert "not today" in modgate(tmp_path, "test", "ops", status=1)
-            (database / "GO-2026-0002.json").write_text(json.dumps({**entry(), "id": "GO-2026-0002"}))
+            (database / "GO-2026-0002.json").write_text(json.dumps({**entry("1.3.0"), "id": "GO-2026-0002"}))
             while not (found := listed(tmp_path, "--state", "dead"))["messages"]:
                 time.sleep(0.05)
             [dead] = found["messages"]
             assert (dead["consumer"], dead["attempts"]) == ("team-a", 2)
             shown = modgate(tmp_path, "show", str(dead["number"]))
             assert "GO-2026-0002" in shown
+            assert '"withheld": "v1.3.0"' in shown
             receiver.answer = lambda _received: OK
             assert "1" in modgate(tmp_path, "replay", str(dead["number"]))
             await until(lambda: len(receiver.taken) == 2)

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from modgate.firewall.fixes import way_out
+from modgate.firewall.fixes import usable_of, way_out
 from modgate.gomod import query
 from modgate.gomod.types import ModuleVersion, Version
 from modgate.model.decision import Decision, Effect
@@ -321,16 +321,8 @@ class Firewall:
         ready = self._fixes.get(key)
         if ready is not None and self._monotonic() < ready[0]:
             return replace(decision, fixed=ready[1])
-        generation, personal = self._generation, True
-        listed = await self.gatherer.modules.versions(ctx, facts.path)
-        usable: tuple[Version, ...] | None = None
-        if not isinstance(listed, Unknown):
-            shown = await self.visible(ctx, facts.path, listed)
-            personal = shown.personal
-            spoken = await self.gatherer.modules.spoken(ctx, facts.path)
-            usable = tuple(
-                each for each in shown.versions if isinstance(spoken, Unknown) or not spoken.retraction(each)
-            )
+        generation = self._generation
+        usable, personal = await usable_of(self, self.gatherer.modules, ctx, facts.path)
         fixed = way_out(facts, usable, self._index)
         if not personal and generation == self._generation:
             if len(self._fixes) >= _KEPT:

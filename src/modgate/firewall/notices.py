@@ -5,7 +5,8 @@
    gate that gets its first database, or another one, would otherwise tell everybody of years at once. What is
    older, `modgate impact` lists.
 2. In use is what a consumer was given the zip of. What it was only asked about hits nobody.
-3. A message tells one consumer of one advisory, with all its versions that are hit and the way out of each.
+3. A message tells one consumer of one advisory, with all its versions that are hit and the way out of each:
+   a version that this consumer may use. Where none that would fix it may be used, that is told.
 4. Entries that nobody reviewed and that no version closes are left out unless `doubtful` is set: hundreds of
    them are false alarms, and there is nothing to go to.
 5. What was dealt with is written in the transaction of the last messages. Whoever is killed before does all
@@ -21,19 +22,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from modgate.errors import Unavailable
+from modgate.firewall.fixes import Called, Closing
 from modgate.firewall.subscriptions import NOBODY, subscribers
 from modgate.firewall.told import Told
 from modgate.gomod.toolchain import TOOLCHAIN
-from modgate.gomod.types import ModulePath
-from modgate.model.advisory import Advisories
+from modgate.gomod.types import ModulePath, ModuleVersion
 from modgate.model.outbox import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from modgate.firewall.fixes import Ways
     from modgate.firewall.subscriptions import Owners, Subscription
-    from modgate.gomod.types import Version
     from modgate.model.advisory import Advisory, Hit
     from modgate.model.consumers import ConsumerBook, Use
     from modgate.model.ledger import Lease
@@ -58,15 +58,12 @@ _GO = frozenset({"stdlib", "toolchain"})
 _MAX_VERSIONS = 200
 
 
-class Index(Advisories, Protocol):
+class Index(Closing, Protocol):
     """An index that can be gone through."""
 
     @property
     def advisories(self) -> tuple[Advisory, ...]:
         """All of them, withdrawn ones included."""
-
-    def closing_fix(self, path: str, version: str) -> str:
-        """The smallest version that anybody calls fixed and nothing affects; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +83,6 @@ class Settings:
     ask: str = ""
 
 
-async def _unlisted(_path: ModulePath) -> tuple[Version, ...]:
-    return ()
-
-
 class AdvisoryNotices:
     """Makes messages of what changed.
 
@@ -101,7 +94,7 @@ class AdvisoryNotices:
         clock: Unix seconds.
         settings: Asked each time, so that a reload counts at once.
         owners: Likewise.
-        listed: The versions of a module that may be gone to; none: what the advisories call fixed.
+        ways: Makes what knows where a consumer may go from a version; asked once for each look.
         wake: Told the webhooks that have something new.
     """
 
@@ -115,7 +108,7 @@ class AdvisoryNotices:
         clock: Callable[[], float],
         settings: Callable[[], Settings],
         owners: Callable[[], Owners] = lambda: NOBODY,
-        listed: Callable[[ModulePath], Awaitable[tuple[Version, ...]]] = _unlisted,
+        ways: Callable[[], Ways] = Called,
         wake: Callable[[Sequence[str]], None] = lambda _targets: None,
     ) -> None:
         self._consumers = consumers
@@ -125,7 +118,7 @@ class AdvisoryNotices:
         self._clock = clock
         self._settings = settings
         self._owners = owners
-        self._listed = listed
+        self._ways = ways
         self._wake = wake
         self._log = structlog.get_logger("modgate.firewall")
 
@@ -155,10 +148,10 @@ class AdvisoryNotices:
         news = [each for each in new.advisories if not each.withdrawn and told.is_news(each, since=since)]
         before = old if old is not None and old.digest == told.digest else None
         hits = await self._hits(news, new, before, settings) if settings.subscriptions else {}
-        sent, targets = 0, set[str]()
+        sent, targets, ways = 0, set[str](), self._ways()
         batch: list[Message] = []
         for (_, consumer), found in hits.items():
-            messages = await self._messages(consumer, found, new, settings)
+            messages = await self._messages(consumer, found, new, ways)
             batch += messages
             targets.update(each.target for each in messages)
             if len(batch) >= _BATCH:
@@ -189,38 +182,26 @@ class AdvisoryNotices:
         return found
 
     async def _messages(
-        self, consumer: str, found: Sequence[tuple[Hit, Use]], index: Index, settings: Settings
+        self, consumer: str, found: Sequence[tuple[Hit, Use]], index: Index, ways: Ways
     ) -> list[Message]:
         """What one consumer is told of one advisory, for each webhook that hears of it."""
-        owners, now, advisory = self._owners(), self._clock(), found[0][0].advisory
+        owners, settings, now = self._owners(), self._settings(), self._clock()
+        advisory, groups = found[0][0].advisory, owners.groups_of(consumer)
         targets = subscribers(settings.subscriptions, "advisory", consumer, owners)
         if not targets:
             return []
         uses = {(hit.path, use.path, use.version): use for hit, use in found}
-        versions = [
-            {
-                "module": use.path,
-                "version": use.version,
-                "fixed": await self._fix(use, index),
-                "last": int(use.last),
-            }
-            for _, use in sorted(uses.items())[:_MAX_VERSIONS]
-        ]
+        versions = []
+        for _, use in sorted(uses.items())[:_MAX_VERSIONS]:
+            way = await ways.out(consumer, groups, ModuleVersion(use.path, use.version), index)
+            told = {"module": use.path, "version": use.version, "fixed": way.fixed, "last": int(use.last)}
+            versions.append(told | ({"withheld": way.withheld} if way.withheld else {}))
         body: dict[str, Any] = {"advisory": _told(advisory), "versions": versions}
         beside = {"contact": owners.contact_of(consumer), "ask": settings.ask}
         body |= {name: value for name, value in beside.items() if value}
         digest = _digest(advisory, uses)
         key = f"advisory:{advisory.id}:{consumer}:{digest}"
         return [Message(target, key, "advisory", now, consumer, body) for target in targets]
-
-    async def _fix(self, use: Use, index: Index) -> str:
-        """The first version that may be gone to; what the advisories call fixed where no list has one."""
-        try:
-            listed = await self._listed(use.path)
-        except Unavailable:
-            listed = ()
-        fixed = index.first_fixed(use.path, use.version, listed) if listed else None
-        return fixed or index.closing_fix(use.path, use.version)
 
 
 def _modules(news: Iterable[Advisory]) -> list[str]:

@@ -168,6 +168,8 @@ def _state(version: Mapping[str, Any], say: Catalogue) -> str:
     named, fixed = _named(version), plain(version.get("fixed") or "", 80)
     if fixed:
         return say("notice.text.fixed", version=named, fixed=fixed)
+    if withheld := plain(version.get("withheld") or "", 80):
+        return say("notice.text.withheld", version=named, fixed=withheld)
     return say("notice.text.unfixed", version=named) if "fixed" in version else named
 
 

@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from modgate.errors import ModgateError, Unavailable
 from modgate.firewall.alarms import Alarms
+from modgate.firewall.fixes import Allowed
 from modgate.firewall.notices import AdvisoryNotices, Settings
 from modgate.firewall.owners import Owners as Teams
 from modgate.firewall.subscriptions import Subscription
@@ -98,6 +99,7 @@ class Notices:
             clock=time.time,
             settings=lambda: self._settings,
             owners=lambda: self._owners,
+            ways=self._ways,
             wake=self.dispatcher.wake,
         )
 
@@ -242,6 +244,10 @@ class Notices:
 
     def _poster(self) -> HTTPPoster:
         return HTTPPoster(timeout=self._gate.ground.config.notify.timeout, clock=time.time)
+
+    def _ways(self) -> Allowed:
+        guard = self._gate.wall.guard
+        return Allowed(guard, guard.gatherer.modules, monotonic=time.monotonic)
 
     def alerted(self, kind: str, subject: str, text: str) -> None:
         """An alert was raised (`source.observed.Observer`)."""
