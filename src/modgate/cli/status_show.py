@@ -238,10 +238,17 @@ def _memory(memory: Facts, say: Catalogue) -> Iterable[RenderableType]:
 
 
 def _ledger(ledger: Facts, say: Catalogue) -> Iterable[RenderableType]:
-    if ledger["ok"]:
-        yield Text(say("status.ledger.ok"))
-    else:
+    if not ledger["ok"]:
         yield Text(f"✗ {ledger['error']}", style="red")
+        return
+    size, limit = ledger.get("size"), ledger.get("limit")
+    parts = [say("status.ledger.ok")]
+    if size is not None:
+        key = "status.ledger.bounded" if limit else "status.ledger.size"
+        parts.append(say(key, size=size_text(size), limit=size_text(limit or 0)))
+    yield Text(_SEPARATOR.join(parts))
+    if limit and size is not None and size > limit:
+        yield Text(f"! {say('status.ledger.over')}", style="yellow")
 
 
 def _log(log: Facts, say: Catalogue) -> Iterable[RenderableType]:

@@ -125,6 +125,11 @@ class LedgerConfig(_Section):
         default=30 * 86400.0,
         description="How long delivered and given-up messages can be looked up.",
     )
+    max_size: Bytes = Field(
+        default=0,
+        description="How many bytes the database may take: over it the oldest fetches, decisions and sent "
+        "messages go (docs/ledger.md); 0: no limit.",
+    )
 
 
 class Consumers(_Section):

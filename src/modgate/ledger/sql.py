@@ -275,6 +275,11 @@ class SqlLedger:
         """The rows of a query with these values for its parameters."""
         return await self._read(query, values)
 
+    async def look(self, work: Callable[[Connection], T]) -> T:
+        """Do work that only reads, or that is in no transaction."""
+        self._check_open()
+        return await self._run(self._readers, lambda: self._database.look(work))
+
     async def shrink(self) -> None:
         """Give free pages back to the file system, some at a time; PostgreSQL uses its own again."""
         self._check_open()

@@ -14,11 +14,12 @@ from modgate.ledger.books import (
     SqlSightingBook,
     SqlWaiverBook,
 )
+from modgate.ledger.books.room import SqlRoom
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modgate.ledger.books.base import Database
+    from modgate.ledger.books.room import Measured
     from modgate.model.audit import AuditBook
     from modgate.model.consumers import ConsumerBook
     from modgate.model.decisions import DecisionBook, WaiverBook
@@ -40,15 +41,19 @@ class Books:
     waivers: WaiverBook
     outbox: Outbox
     sightings: SightingBook
+    room: SqlRoom
 
 
-def build_books(ledger: Database, *, clock: Callable[[], float] = time.time) -> Books:
+def build_books(ledger: Measured, *, clock: Callable[[], float] = time.time) -> Books:
     """The books on a ledger, which stays the caller's to close."""
+    consumers = SqlConsumerBook(ledger, clock=clock)
+    decisions, outbox = SqlDecisionBook(ledger), SqlOutbox(ledger)
     return Books(
-        consumers=SqlConsumerBook(ledger, clock=clock),
+        consumers=consumers,
         audit=SqlAuditBook(ledger, clock=clock),
-        decisions=SqlDecisionBook(ledger),
+        decisions=decisions,
         waivers=SqlWaiverBook(ledger),
-        outbox=SqlOutbox(ledger),
+        outbox=outbox,
         sightings=SqlSightingBook(ledger),
+        room=SqlRoom(ledger, {"fetches": consumers, "decisions": decisions, "messages": outbox}),
     )

@@ -1,4 +1,5 @@
 """What the ledger holds for a time goes when that is over (`ledger.keep_*`): once an hour, on each server.
+Once a minute its size is looked at, and where it is over `ledger.max_size` the oldest go before their time.
 
 Every book drops old rows a few thousand at a time, each in a transaction of its own, so that whoever writes
 waits for none of it. Several gates on one database do the same at once without harm: a lease keeps all but
@@ -19,7 +20,7 @@ from modgate.errors import ModgateError
 from modgate.ledger.sql import SqlLedger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from modgate.config.firewall import LedgerConfig
     from modgate.model import Ledger
@@ -29,7 +30,17 @@ __all__ = ["Retention"]
 
 EVERY = 3600.0
 _FIRST = 60.0
+_LOOK = 60.0
 _LEASE = "retention"
+_ROOM_LEASE = "retention-size"
+_ROOM_TTL = 900.0
+_DAY = 86400.0
+_LATELY = _DAY
+"""What was met since stays, whatever the size."""
+
+FULL = "ledger-size"
+"""The kind of the alert that what must stay is larger than the ledger may be."""
+
 _AUDIT_KEPT = 1000
 _log = structlog.get_logger("modgate")
 
@@ -44,6 +55,7 @@ class Retention:
         clock: Unix seconds.
         holder: By which this gate asks for the lease.
         every: Seconds between two times.
+        alert: Told of what a person must hear: kind, subject, text.
     """
 
     def __init__(
@@ -55,6 +67,7 @@ class Retention:
         clock: Callable[[], float],
         holder: str,
         every: float = EVERY,
+        alert: Callable[[str, str, str], None] = lambda _kind, _subject, _text: None,
     ) -> None:
         self._ledger = ledger
         self._books = books
@@ -62,6 +75,7 @@ class Retention:
         self._clock = clock
         self._holder = holder
         self._every = every
+        self._alert = alert
 
     @asynccontextmanager
     async def running(self, *, first: float = _FIRST) -> AsyncIterator[None]:
@@ -97,15 +111,60 @@ class Retention:
             await self._ledger.shrink()
         return {name: count for name, count in gone.items() if count}
 
+    async def bound(self) -> dict[str, int] | None:
+        """Make room where the ledger is over its size: how many rows of each class went; None where it is not
+        over, or it is another gate's turn.
+
+        What was met in the last day stays. Where all else went and it is still over, an alert is raised, once
+        a day. Raises Unavailable.
+        """
+        limit, room = self._keep().max_size, self._books.room
+        if not limit or await room.held(above=limit) <= limit:
+            return None
+        lease = await self._ledger.acquire(_ROOM_LEASE, self._holder, ttl=_ROOM_TTL)
+        if lease is None:
+            return None
+        try:
+            made = await room.make(limit, before=self._clock() - _LATELY)
+            if isinstance(self._ledger, SqlLedger):
+                await self._ledger.shrink()
+                await self._ledger.settle()
+            if made.held > limit:
+                await self._tell_full(made.held, limit)
+        finally:
+            await self._ledger.release(lease)
+        return {name: count for name, count in made.gone.items() if count}
+
+    async def _tell_full(self, held: int, limit: int) -> None:
+        since = self._clock() - _DAY
+        if any(each.kind == FULL and each.at > since for each in await self._ledger.alerts()):
+            return
+        self._alert(
+            FULL,
+            "the ledger",
+            f"what must stay in the ledger takes {held} bytes, and ledger.max_size is {limit}: raise it, or "
+            "let the audit end (ledger.keep_audit)",
+        )
+
     async def _go_on(self, first: float) -> None:
         await asyncio.sleep(first)
+        pause = min(_LOOK, self._every)
+        left = 0.0
         while True:
-            try:
-                gone = await self.once()
-                if gone:
-                    _log.info("what was too old went from the ledger", **gone)
-            except ModgateError as error:
-                _log.warning("what is too old stays in the ledger for now", reason=str(error))
-            except Exception as error:  # noqa: BLE001  a defect must not end it for as long as the server runs
-                _log.error("internal error", exc_info=error)
-            await asyncio.sleep(self._every)
+            if left <= 0:
+                left = self._every
+                await self._try(self.once, "what was too old went from the ledger")
+            await self._try(self.bound, "the ledger was over its size, and what was oldest went")
+            await asyncio.sleep(pause)
+            left -= pause
+
+    @staticmethod
+    async def _try(work: Callable[[], Awaitable[dict[str, int] | None]], told: str) -> None:
+        try:
+            gone = await work()
+            if gone:
+                _log.info(told, **gone)
+        except ModgateError as error:
+            _log.warning("what may go stays in the ledger for now", reason=str(error))
+        except Exception as error:  # noqa: BLE001  a defect must not end it for as long as the server runs
+            _log.error("internal error", exc_info=error)

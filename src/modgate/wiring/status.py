@@ -88,7 +88,7 @@ async def status_facts(
             "bytes": app.memo.held,
             "limit": gate.ground.config.cache.memory,
         },
-        "ledger": await _ledger(gate.ground.ledger),
+        "ledger": await _ledger(gate),
         "checksum_log": None if gate.log is None else {"name": gate.log.name, "records": gate.log.size},
         "index": None if index is None else dict(index),
         "advisories": None if advisories is None else dict(advisories),
@@ -157,12 +157,16 @@ def _room(path: Path) -> dict[str, Any]:
     return {"disk_free": room.free, "disk_size": room.total}
 
 
-async def _ledger(ledger: Ledger) -> dict[str, Any]:
+async def _ledger(gate: Gate) -> dict[str, Any]:
+    """Whether it can be written, its size and how large it may be (0: no limit)."""
+    limit = gate.ground.config.ledger.max_size
+    facts: dict[str, Any] = {"ok": True, "error": "", "size": None, "limit": limit}
     try:
-        await ledger.ready()
+        await gate.ground.ledger.ready()
+        facts["size"] = await gate.standing.books.room.held(above=limit or 1 << 62)
     except ModgateError as error:
-        return {"ok": False, "error": str(error)}
-    return {"ok": True, "error": ""}
+        facts |= {"ok": False, "error": str(error)}
+    return facts
 
 
 async def _alerts(ledger: Ledger, now: float) -> dict[str, Any] | None:
