@@ -1,4 +1,4 @@
-"""The columns that SQLite and PostgreSQL would understand differently: keys, and text from strangers.
+"""The columns that SQLite and PostgreSQL would understand differently: keys, numbers, text from strangers.
 
 Keys are compared byte by byte on both (collation `C` on PostgreSQL): another one would sort paths in the
 language of whoever made the database, and its indexes break when the system's library is renewed.
@@ -11,16 +11,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import String, Text
+from sqlalchemy import BigInteger, Integer, String, Text
 from sqlalchemy.types import TypeDecorator
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
-__all__ = ["KEY", "FreeString", "FreeText"]
+__all__ = ["KEY", "SERIAL", "FreeString", "FreeText"]
 
 KEY = String().with_variant(String(collation="C"), "postgresql")
 """Text that was checked and is looked up or sorted by: a path, a version, a name."""
+
+SERIAL = BigInteger().with_variant(Integer, "sqlite")
+"""A number of a row: SQLite counts by itself in a column of its own kind of integer alone."""
 
 _MARK = "\u2400"
 

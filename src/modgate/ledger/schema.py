@@ -12,7 +12,6 @@ from sqlalchemy import (
     Column,
     Double,
     Index,
-    Integer,
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
@@ -22,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from modgate.ledger.columns import KEY, FreeString, FreeText
+from modgate.ledger.columns import KEY, SERIAL, FreeString, FreeText
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -81,7 +80,7 @@ tree_head = Table(
 alert = Table(
     "alert",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
     Column("kind", FreeString, nullable=False),
     Column("subject", FreeString, nullable=False),
     Column("text", FreeText, nullable=False),

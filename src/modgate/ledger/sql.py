@@ -16,11 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import insert, select, update
 
 from modgate.errors import Unavailable
-from modgate.gomod.types import ModulePath, ModuleVersion, Version
-from modgate.ledger import pins, schema
+from modgate.ledger import pins, schema, sights
 from modgate.ledger.dialect import PerDialect
 from modgate.ledger.failures import FOREIGN, is_of_one_step
 from modgate.ledger.groupcommit import GroupCommit
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
+    from modgate.gomod.types import ModulePath, ModuleVersion, Version
     from modgate.ledger.database import Database
     from modgate.ledger.postgres import Patience
     from modgate.model import Pin
@@ -46,21 +46,7 @@ __all__ = ["SqlLedger"]
 
 T = TypeVar("T")
 
-_RECORD = (
-    schema.first_seen.c.path,
-    schema.first_seen.c.version,
-    schema.first_seen.c.kind,
-    schema.first_seen.c.h1,
-    schema.first_seen.c.verified,
-    schema.first_seen.c.first_seen,
-)
-_ADD_RECORD = PerDialect(lambda into: into(schema.first_seen).on_conflict_do_nothing())
 _ADD_HEAD = PerDialect(lambda into: into(schema.tree_head).on_conflict_do_nothing())
-_STANDING = select(*_RECORD).where(
-    schema.first_seen.c.path == bindparam("of_path"),
-    schema.first_seen.c.version == bindparam("of_version"),
-    schema.first_seen.c.kind == bindparam("of_kind"),
-)
 _GRANT = PerDialect(
     lambda into: (adding := into(schema.lease)).on_conflict_do_update(
         index_elements=["name"],
@@ -174,9 +160,8 @@ class SqlLedger:
 
     async def seen(self, version: ModuleVersion, kind: str) -> VerificationRecord | None:
         """The standing record."""
-        names = {"of_path": version.path, "of_version": version.version, "of_kind": kind}
-        rows = await self._read(_STANDING.params(names))
-        return _record(rows[0]) if rows else None
+        rows = await self._read(sights.STANDING, sights.names_of(version, kind))
+        return sights.record_of(rows[0]) if rows else None
 
     async def add_tree_head(self, head: TreeHead) -> None:
         """Append to the history of a database; a size already there is kept as it is."""
@@ -333,9 +318,9 @@ class SqlLedger:
         def work(connection: Connection) -> Sequence[object]:
             try:
                 if records:
-                    connection.execute(_ADD_RECORD.on(connection), [_row(record) for record in records])
+                    sights.add(connection, records)
                 return [
-                    _standing(connection, item.version, item.kind)
+                    sights.standing(connection, item.version, item.kind)
                     if isinstance(item, VerificationRecord)
                     else item(connection)
                     for item in items
@@ -389,28 +374,6 @@ class SqlLedger:
                 self._lifted, self.absent = True, None
 
 
-def _row(record: VerificationRecord) -> dict[str, object]:
-    return {
-        "path": record.version.path,
-        "version": record.version.version,
-        "kind": record.kind,
-        "h1": record.h1,
-        "verified": record.verified,
-        "first_seen": record.first_seen,
-    }
-
-
-def _standing(connection: Connection, version: ModuleVersion, kind: str) -> VerificationRecord:
-    names = {"of_path": version.path, "of_version": version.version, "of_kind": kind}
-    return _record(connection.execute(_STANDING, names).one())
-
-
 def _present(connection: Connection, name: str) -> Lease | None:
     row = connection.execute(select(*_LEASE).where(schema.lease.c.name == name)).first()
     return None if row is None else Lease(*row)
-
-
-def _record(row: Row[*tuple[Any, ...]]) -> VerificationRecord:
-    path, version, kind, h1, verified, first_seen = row
-    module_version = ModuleVersion(ModulePath(path), Version(version))
-    return VerificationRecord(module_version, kind, h1, verified, first_seen)

@@ -7,8 +7,9 @@ Times are Unix seconds. JSON is text: what it says must come back to the byte, s
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, Table, Text
 
+from modgate.ledger.columns import KEY, SERIAL
 from modgate.ledger.schema import metadata
 
 __all__ = [
@@ -28,14 +29,11 @@ __all__ = [
     "waiver",
 ]
 
-_KEY = String().with_variant(String(collation="C"), "postgresql")
-_SERIAL = BigInteger().with_variant(Integer, "sqlite")
-
 consumer = Table(
     "consumer",
     metadata,
-    Column("ref", _KEY, primary_key=True),
-    Column("name", _KEY, nullable=False, unique=True),
+    Column("ref", KEY, primary_key=True),
+    Column("name", KEY, nullable=False, unique=True),
     Column("first", Double, nullable=False),
     Column("last", Double, nullable=False),
 )
@@ -44,9 +42,9 @@ consumer = Table(
 consumer_use = Table(
     "consumer_use",
     metadata,
-    Column("path", _KEY, primary_key=True),
-    Column("version", _KEY, primary_key=True),
-    Column("ref", _KEY, primary_key=True),
+    Column("path", KEY, primary_key=True),
+    Column("version", KEY, primary_key=True),
+    Column("ref", KEY, primary_key=True),
     Column("mods", BigInteger, nullable=False),
     Column("zips", BigInteger, nullable=False),
     Column("first", Double, nullable=False),
@@ -59,13 +57,13 @@ consumer_use = Table(
 audit = Table(
     "audit",
     metadata,
-    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("number", SERIAL, primary_key=True, autoincrement=False),
     Column("at", Double, nullable=False),
-    Column("kind", _KEY, nullable=False),
-    Column("path", _KEY, nullable=False),
-    Column("version", _KEY, nullable=False),
-    Column("ref", _KEY, nullable=False),
-    Column("decision", _KEY, nullable=False),
+    Column("kind", KEY, nullable=False),
+    Column("path", KEY, nullable=False),
+    Column("version", KEY, nullable=False),
+    Column("ref", KEY, nullable=False),
+    Column("decision", KEY, nullable=False),
     Column("facts", Text, nullable=False),
     Column("previous", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
@@ -87,9 +85,9 @@ audit_head = Table(
 decision = Table(
     "decision",
     metadata,
-    Column("id", _KEY, primary_key=True),
-    Column("ref", _KEY, nullable=False),
-    Column("path", _KEY, nullable=False),
+    Column("id", KEY, primary_key=True),
+    Column("ref", KEY, nullable=False),
+    Column("path", KEY, nullable=False),
     Column("body", Text, nullable=False),
     Column("first", Double, nullable=False),
     Column("last", Double, nullable=False),
@@ -104,7 +102,7 @@ allowed = Table(
     "allowed",
     metadata,
     Column("day", BigInteger, primary_key=True, autoincrement=False),
-    Column("rule", _KEY, primary_key=True),
+    Column("rule", KEY, primary_key=True),
     Column("count", BigInteger, nullable=False),
 )
 """Days are counted from 1970-01-01, UTC."""
@@ -112,8 +110,8 @@ allowed = Table(
 policy = Table(
     "policy",
     metadata,
-    Column("number", _SERIAL, primary_key=True, autoincrement=True),
-    Column("revision", _KEY, nullable=False),
+    Column("number", SERIAL, primary_key=True, autoincrement=True),
+    Column("revision", KEY, nullable=False),
     Column("text", Text, nullable=False),
     Column("at", Double, nullable=False),
 )
@@ -121,7 +119,7 @@ policy = Table(
 waiver = Table(
     "waiver",
     metadata,
-    Column("id", _KEY, primary_key=True),
+    Column("id", KEY, primary_key=True),
     Column("body", Text, nullable=False),
     Column("expires", Double, nullable=False),
     Column("created", Double, nullable=False),
@@ -132,12 +130,12 @@ waiver = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("number", _SERIAL, primary_key=True, autoincrement=True),
-    Column("target", _KEY, nullable=False),
-    Column("state", _KEY, nullable=False),
+    Column("number", SERIAL, primary_key=True, autoincrement=True),
+    Column("target", KEY, nullable=False),
+    Column("state", KEY, nullable=False),
     Column("key", Text, nullable=False),
-    Column("event", _KEY, nullable=False),
-    Column("ref", _KEY, nullable=False),
+    Column("event", KEY, nullable=False),
+    Column("ref", KEY, nullable=False),
     Column("body", Text, nullable=False),
     Column("at", Double, nullable=False),
     Column("moved", Double, nullable=False),
@@ -161,16 +159,16 @@ outbox_key = Table(
 outbox_mark = Table(
     "outbox_mark",
     metadata,
-    Column("name", _KEY, primary_key=True),
+    Column("name", KEY, primary_key=True),
     Column("value", Text, nullable=False),
 )
 
 sighting = Table(
     "sighting",
     metadata,
-    Column("path", _KEY, primary_key=True),
-    Column("version", _KEY, primary_key=True),
-    Column("how", _KEY, primary_key=True),
+    Column("path", KEY, primary_key=True),
+    Column("version", KEY, primary_key=True),
+    Column("how", KEY, primary_key=True),
     Column("at", Double, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -178,8 +176,8 @@ sighting = Table(
 scan_verdict = Table(
     "scan_verdict",
     metadata,
-    Column("h1", _KEY, primary_key=True),
-    Column("scanner", _KEY, primary_key=True),
+    Column("h1", KEY, primary_key=True),
+    Column("scanner", KEY, primary_key=True),
     Column("clean", Boolean, nullable=False),
     Column("summary", Text, nullable=False),
     Column("at", Double, nullable=False),
@@ -188,8 +186,8 @@ scan_verdict = Table(
 licence = Table(
     "licence",
     metadata,
-    Column("path", _KEY, primary_key=True),
-    Column("version", _KEY, primary_key=True),
+    Column("path", KEY, primary_key=True),
+    Column("version", KEY, primary_key=True),
     Column("found", Text, nullable=False),
 )
 """`found` is a JSON list of SPDX ids."""
