@@ -21,6 +21,8 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
+    from modgate.model.ledger import VerificationRecord
+
 __all__ = ["GENESIS", "AuditBook", "AuditFilter", "AuditHead", "AuditRow", "Event", "row_hash"]
 
 GENESIS = bytes(32)
@@ -100,7 +102,16 @@ class AuditBook(Protocol):
     """Keeps the audit. Raises `Unavailable` for what is broken, and nothing else."""
 
     async def append(self, events: Sequence[Event]) -> AuditHead:
-        """Write events after the last row, durably and in one step; safe beside other processes."""
+        """Write events after the last row, durably and in one step; safe beside other processes.
+
+        A first sight (`verified` or `published`, with the fact `kind`: `mod` or `zip`) has one row: where it
+        stands already, or stands twice among the events, it is not written again.
+        """
+
+    def unwritten(self, *, since: float, until: float) -> AsyncGenerator[list[VerificationRecord], None]:
+        """First sights from `since` on and before `until` (Unix seconds) that have no row, in small batches;
+        not those that are older than the oldest row of an audit that was pruned.
+        """
 
     def rows(self, wanted: AuditFilter, *, after: int = 0) -> AsyncGenerator[list[AuditRow], None]:
         """Rows in order, in batches of at most some hundred."""

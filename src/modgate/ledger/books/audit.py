@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, or_, select
 from modgate.ledger import tables
 from modgate.ledger.books.base import plain, readable, seconds
 from modgate.ledger.books.chain import HEAD, LAST, append_events
+from modgate.ledger.books.firsts import new_firsts, unwritten
 from modgate.ledger.books.names import name_of
 from modgate.ledger.books.proof import verify
 from modgate.ledger.books.pruning import prune_end, prune_some
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from modgate.ledger.books.base import Database
     from modgate.model.audit import AuditFilter
+    from modgate.model.ledger import VerificationRecord
 
 __all__ = ["SqlAuditBook"]
 
@@ -59,10 +61,16 @@ class SqlAuditBook:
         self._clock = clock
 
     async def append(self, events: Sequence[Event]) -> AuditHead:
-        """Write events after the last row, durably and in one step."""
+        """Write events after the last row, durably and in one step; no first sight a second time."""
         if not events:
             return await self.head()
-        return await self._ledger.transact(lambda connection: append_events(connection, events))
+        return await self._ledger.transact(
+            lambda connection: append_events(connection, new_firsts(connection, events))
+        )
+
+    def unwritten(self, *, since: float, until: float) -> AsyncGenerator[list[VerificationRecord], None]:
+        """First sights from `since` on and before `until` that have no row, in small batches."""
+        return unwritten(self._ledger, since=since, until=until)
 
     async def rows(self, wanted: AuditFilter, *, after: int = 0) -> AsyncGenerator[list[AuditRow], None]:
         """Rows in order, in batches of at most some hundred. A consumer is named by name or reference."""
