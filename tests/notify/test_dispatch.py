@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ import pytest
 from modgate.errors import Unavailable
 from modgate.ledger.memory import MemoryLedger
 from modgate.ledger.sql import SqlLedger
+from modgate.notify import dispatch
 from modgate.notify.dispatch import Clocks, Settings, Worker
 from modgate.notify.target import Reply
 from modgate.wiring.books import build_books
@@ -28,6 +30,7 @@ from tests.support.receiver import OK, Answer, Received, Receiver, status
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from modgate.model.ledger import Lease
     from modgate.notify.target import Post
 
 ROOT = Path(__file__).parents[2]
@@ -104,6 +107,27 @@ async def test_an_answer_that_ends_in_the_middle_is_no_delivery_unless_its_head_
     assert names(receiver.got) == ["0", "0", "0", "1"]
 
 
+async def test_a_receiver_that_said_2xx_and_stalls_then_has_taken_it() -> None:
+    promised = Answer(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", linger=True)
+    outbox = MemoryOutbox()
+    with Receiver(in_turn(promised)) as receiver:
+        async with dispatching(outbox, [target(receiver.url)], timeout=0.2):
+            await filled(outbox, 2)
+            await settled(outbox)
+    assert names(receiver.got) == numbered(2)
+
+
+async def test_a_bots_answer_may_come_in_pieces() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n"
+    pieces = Answer(head + b'{"code":0,', more=(b'"msg":', b'"sent"', b"}"))
+    outbox = MemoryOutbox()
+    with Receiver(in_turn(pieces)) as receiver:
+        async with dispatching(outbox, [target(receiver.url, format="feishu")], attempts=1):
+            await filled(outbox, 1)
+            await settled(outbox)
+    assert await outbox.counts() == {("ops", "delivered"): 1}
+
+
 async def test_a_receiver_that_stalls_is_given_up_after_the_time_out_and_asked_again() -> None:
     outbox = MemoryOutbox()
     with Receiver(in_turn(Answer(stall=True))) as receiver:
@@ -164,6 +188,18 @@ async def test_a_message_that_a_receiver_finds_fault_with_is_not_sent_for_hours(
             await filled(outbox, 1)
             await settled(outbox)
     assert len(receiver.got) == 3
+
+
+async def test_a_message_that_cannot_be_written_is_given_up_and_the_next_goes_on() -> None:
+    outbox = MemoryOutbox()
+    with Receiver() as receiver:
+        async with dispatching(outbox, [target(receiver.url)]):
+            await outbox.enqueue([replace(message("bad"), at=1e300), message("good", n="good")])
+            await settled(outbox)
+        [dead] = await outbox.deliveries(state="dead")
+    assert (dead.message.key, dead.attempts) == ("bad", 3)
+    assert dead.error.startswith("it cannot be written")
+    assert names(receiver.got) == ["good"]
 
 
 async def test_a_redirect_is_not_followed() -> None:
@@ -339,6 +375,92 @@ async def test_of_several_gates_on_one_ledger_one_sends() -> None:
     await outbox.enqueue([message("later", n="later")])
     await workers[1].step()
     assert [len(each.at) for each in posts] == [10, 1]
+
+
+async def test_a_clock_that_is_set_back_makes_nobody_wait_longer_than_any_pause() -> None:
+    outbox, rehearsed = MemoryOutbox(), Rehearsed()
+    posts = Posts(rehearsed)
+    serving = worker(outbox, posts, rehearsed, rate=1000.0)
+    await filled(outbox, 2)
+    [first, _] = await outbox.waiting("ops")
+    await outbox.failed(first.number, error="busy", next_at=rehearsed.now + 60)
+    assert 0 < await serving.step() <= 60
+    rehearsed.now -= 7 * 86400
+    await serving.step()
+    assert len(posts.at) == 2
+
+
+class Overtaken(Posts):
+    """While this one waits for its turn, another gate does all of the work."""
+
+    def __init__(self, rehearsed: Rehearsed, outbox: MemoryOutbox) -> None:
+        super().__init__(rehearsed)
+        self._outbox = outbox
+
+    async def sleep(self, seconds: float) -> None:
+        self._time.now += seconds
+        for each in await self._outbox.waiting("ops"):
+            await self._outbox.delivered(each.number, at=self._time.now)
+
+
+async def test_who_lost_its_lease_over_a_long_wait_looks_again_before_it_sends() -> None:
+    outbox, rehearsed = MemoryOutbox(), Rehearsed()
+    leases = MemoryLedger(clock=lambda: rehearsed.now)
+    posts = Overtaken(rehearsed, outbox)
+    clocks = replace(rehearsed.clocks, sleep=posts.sleep)
+    slow = target("http://127.0.0.1:1/", rate=0.001)
+    serving = Worker(
+        slow, outbox=outbox, leases=leases, poster=posts, settings=Settings(holder="a"), clocks=clocks
+    )
+    await filled(outbox, 3)
+    await serving.step()
+    assert await outbox.counts() == {("ops", "delivered"): 3}
+    assert len(posts.at) == 1
+
+
+class Renewed(MemoryLedger):
+    """Knows until when a lease was last granted."""
+
+    until = 0.0
+
+    async def acquire(self, name: str, holder: str, *, ttl: float) -> Lease | None:
+        lease = await super().acquire(name, holder, ttl=ttl)
+        self.until = self.until if lease is None else lease.expires_at
+        return lease
+
+
+class Slow(Posts):
+    """Takes longer than a lease lasts, as long as its holder looks after it meanwhile."""
+
+    def __init__(self, rehearsed: Rehearsed, leases: Renewed) -> None:
+        super().__init__(rehearsed)
+        self._leases = leases
+        self.lost: list[bool] = []
+
+    async def post(self, post: Post) -> Reply:
+        for _ in range(3):
+            self._time.now += 40
+            await until(lambda: self._leases.until == self._time.now + 60)
+            self.lost.append(await self._leases.acquire("webhook:ops", "another", ttl=60.0) is not None)
+        return await super().post(post)
+
+
+async def test_a_lease_is_kept_while_a_receiver_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "_LOOK", 0.005)
+    outbox, rehearsed = MemoryOutbox(), Rehearsed()
+    leases = Renewed(clock=lambda: rehearsed.now)
+    posts = Slow(rehearsed, leases)
+    serving = Worker(
+        target("http://127.0.0.1:1/"),
+        outbox=outbox,
+        leases=leases,
+        poster=posts,
+        settings=Settings(holder="a"),
+        clocks=rehearsed.clocks,
+    )
+    await filled(outbox, 1)
+    await serving.step()
+    assert posts.lost == [False] * 3
 
 
 async def test_messages_of_a_webhook_that_is_gone_are_kept_for_its_return() -> None:

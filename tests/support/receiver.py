@@ -31,10 +31,14 @@ class Received:
 
 @dataclass(frozen=True)
 class Answer:
-    """The bytes of an answer; `stall`: none, until the receiver stops."""
+    """The bytes of an answer. `stall`: none, until the receiver stops; `more`: comes after, piece by piece;
+    `linger`: the connection stays open, and nothing more comes.
+    """
 
     data: bytes = b""
     stall: bool = False
+    more: tuple[bytes, ...] = ()
+    linger: bool = False
 
 
 def status(number: int, body: bytes = b"", **headers: str) -> Answer:
@@ -123,7 +127,12 @@ class Receiver:
                         self._stopping.wait(60)
                         return
                     connection.sendall(answer.data)
-                    if not _whole(answer.data):
+                    for piece in answer.more:
+                        self._stopping.wait(0.02)
+                        connection.sendall(piece)
+                    if answer.linger:
+                        self._stopping.wait(60)
+                    if not _whole(answer.data + b"".join(answer.more)):
                         return
         except OSError:
             pass

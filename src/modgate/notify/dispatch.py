@@ -1,12 +1,15 @@
 """Messages leave the outbox: one worker for each webhook, in the order in which they came.
 
-1. A worker holds its webhook's lease, so that of several gates on one database a single one sends to it.
+1. A worker holds its webhook's lease, so that of several gates on one database a single one sends to it. It
+   is renewed while a receiver takes its time. Who had to take it anew looks again at what waits: another gate
+   may have been at it.
 2. The oldest message goes first. Whoever is after it waits until it was taken or given up.
 3. It counts as taken when the receiver answered 2xx (and, for bots that say it there, nothing else in the
    body), and is marked as such after that: a gate that dies in between sends it again. At least once.
 4. Otherwise it is tried again later: the pause doubles up to ten minutes, longer if the receiver asks for it.
    After `attempts` it is dead, kept for `modgate webhooks replay`, and the next one goes on. A receiver that
-   finds fault with the message itself (400, 413, 422) gets it three times, not more.
+   finds fault with the message itself (400, 413, 422) gets it three times, not more; so does one that cannot
+   be written in its form. A clock that is set back makes nobody wait longer than any pause is.
 5. What is wrong on this side (a secret's file, the ledger) costs no attempts: the worker waits and goes on.
 
 New messages of this process wake a worker at once; those of other processes are found by looking.
@@ -19,18 +22,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
 from modgate.errors import ModgateError, Unavailable
-from modgate.gomod.harmless import harmless
 from modgate.messages import Catalogue
-from modgate.notify.pace import LONGEST, Rate, pause_after
+from modgate.notify.judged import Attempt, judged
+from modgate.notify.pace import LONGEST_ASKED, Rate, pause_after
 from modgate.notify.sign import message_id, signed_headers
-from modgate.notify.target import Post, Reply
-from modgate.notify.templates import refusal, render
+from modgate.notify.target import Post
+from modgate.notify.templates import render
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from typing import Protocol
 
     from modgate.model.ledger import Lease
@@ -47,16 +51,16 @@ if TYPE_CHECKING:
             """Likewise."""
 
 
-__all__ = ["Attempt", "Clocks", "Dispatcher", "Settings", "Worker"]
+__all__ = ["Clocks", "Dispatcher", "Settings", "Worker"]
 
 _BATCH = 50
 _LEASE = 60.0
+_LOOK = 15.0
 _BROKEN = 5.0
 _LONGEST_BROKEN = 60.0
-_AT_FAULT = frozenset({400, 413, 422})
 _TRIES_AT_FAULT = 3
-_ERROR = 300
 _WARN_EVERY = 60.0
+_UNWRITABLE = (ValueError, TypeError, ArithmeticError, RecursionError, OSError, msgspec.MsgspecError)
 _SECRET_FORMS = frozenset({"feishu", "dingtalk"})
 
 
@@ -89,15 +93,6 @@ class Clocks:
     chance: Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What came of an attempt. `error` is empty where the message was taken."""
-
-    error: str = ""
-    at_fault: bool = False
-    asked: float | None = None
-
-
 class Worker:
     """Serves one webhook. Made by `Dispatcher`."""
 
@@ -124,7 +119,8 @@ class Worker:
         self._say = Catalogue(target.language)
         self._news = asyncio.Event()
         self._lease: Lease | None = None
-        self._warned = 0.0
+        self._held_at = 0.0
+        self._warned = -_WARN_EVERY
         self._log = structlog.get_logger("modgate.notify")
 
     @property
@@ -160,18 +156,18 @@ class Worker:
         """
         self._news.clear()
         if not await self._hold():
-            return _LEASE / 4
+            return _LOOK
+        lease = self._lease
         waiting = await self._outbox.waiting(self.target.name, limit=_BATCH)
         for delivery in waiting:
-            now = self._clocks.clock()
-            if delivery.next_at > now:
-                # A clock that was set back makes nobody wait longer than any pause is.
-                return min(delivery.next_at - now, 6 * LONGEST)
-            if not await self._hold():
-                return _LEASE / 4
+            pause = delivery.next_at - self._clocks.clock()
+            if 0 < pause <= LONGEST_ASKED:
+                return pause
             if away := self._rate.turn():
                 await self._clocks.sleep(away)
-            if not await self._deliver(delivery):
+            if not await self._hold():
+                return _LOOK
+            if not _same(lease, self._lease) or not await self._deliver(delivery):
                 return 0.0
         return 0.0 if waiting else self._settings.poll
 
@@ -179,15 +175,18 @@ class Worker:
         """Send a message once, whatever comes of it. Raises ModgateError for what is broken here."""
         target, now = self.target, self._clocks.clock()
         secrets = target.secrets()
-        rendered = render(
-            target.format,
-            message,
-            self._say,
-            identifier=message_id(message),
-            source=self._settings.source,
-            at=now,
-            secret=secrets[0] if secrets and target.format in _SECRET_FORMS else None,
-        )
+        try:
+            rendered = render(
+                target.format,
+                message,
+                self._say,
+                identifier=message_id(message),
+                source=self._settings.source,
+                at=now,
+                secret=secrets[0] if secrets and target.format in _SECRET_FORMS else None,
+            )
+        except _UNWRITABLE as error:
+            return Attempt(f"it cannot be written ({type(error).__name__})", at_fault=True)
         url = target.address()
         headers = {"Content-Type": rendered.content_type}
         # Their bots' secrets sign in their own way; what they get beside it could only be misread.
@@ -202,11 +201,11 @@ class Worker:
             reply = await self._poster.post(post)
         except ModgateError as error:
             return Attempt(error=error.what)
-        return _judged(target, reply, url)
+        return judged(target, reply, url)
 
     async def _deliver(self, delivery: Delivery) -> bool:
         """Send one message and write down what came of it; whether it was taken."""
-        attempt = await self.attempt(delivery.message)
+        attempt = await self._while_held(self.attempt(delivery.message))
         number, now = delivery.number, self._clocks.clock()
         if not attempt.error:
             self.sent += 1
@@ -222,8 +221,9 @@ class Worker:
         )
         next_at = None if tried >= most else now + pause
         await self._settle(lambda: self._outbox.failed(number, error=attempt.error, next_at=next_at))
-        loud = next_at is None or now - self._warned >= _WARN_EVERY
-        self._warned = now if loud else self._warned
+        tick = self._clocks.monotonic()
+        loud = next_at is None or tick - self._warned >= _WARN_EVERY
+        self._warned = tick if loud else self._warned
         log = self._log.warning if loud else self._log.debug
         log(
             "webhook: given up" if next_at is None else "webhook: not delivered",
@@ -247,14 +247,33 @@ class Worker:
             await self._clocks.sleep(pause)
             pause = min(pause * 2, _LONGEST_BROKEN)
 
+    async def _while_held(self, attempt: Coroutine[Any, Any, Attempt]) -> Attempt:
+        """Make an attempt, however long it takes, without losing the lease over it."""
+        task = asyncio.ensure_future(attempt)
+        try:
+            while not (await asyncio.wait({task}, timeout=_LOOK))[0]:
+                with suppress(ModgateError):
+                    await self._hold()
+            return task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
     async def _hold(self) -> bool:
-        """Have the lease for long enough to send; whether it is held."""
-        lease = self._lease
-        if lease is not None and lease.expires_at - self._clocks.clock() > _LEASE / 2:
+        """Have the lease for long enough to send; whether it is held. Two clocks are asked: one may be set
+        back, the other stands still while the machine sleeps.
+        """
+        lease, now = self._lease, self._clocks.monotonic()
+        if (
+            lease is not None
+            and lease.expires_at - self._clocks.clock() > _LEASE / 2
+            and now - self._held_at < _LEASE / 2
+        ):
             return True
         self._lease = await self._leases.acquire(
             f"webhook:{self.target.name}", self._settings.holder, ttl=_LEASE
         )
+        self._held_at = now
         return self._lease is not None
 
     async def _give_back(self) -> None:
@@ -265,7 +284,7 @@ class Worker:
 
     async def _pause(self, seconds: float) -> None:
         """Wait, at most until there is news."""
-        waits = asyncio.ensure_future(self._clocks.sleep(min(seconds, _LEASE / 4)))
+        waits = asyncio.ensure_future(self._clocks.sleep(min(seconds, _LOOK)))
         news = asyncio.ensure_future(self._news.wait())
         try:
             await asyncio.wait({waits, news}, return_when=asyncio.FIRST_COMPLETED)
@@ -347,22 +366,6 @@ class Dispatcher:
                 await self._clocks.sleep(_LONGEST_BROKEN)
 
 
-def _judged(target: Target, reply: Reply, url: str) -> Attempt:
-    if 200 <= reply.status < 300:
-        why = refusal(target.format, reply.body)
-        return Attempt(error=_shown(why, url))
-    if 300 <= reply.status < 400:
-        return Attempt(error=f"answered {reply.status}: a redirect, which is not followed")
-    said = reply.body.decode("utf-8", "replace")
-    error = f"answered {reply.status}: {said}" if said.strip() else f"answered {reply.status}"
-    return Attempt(_shown(error, url), at_fault=reply.status in _AT_FAULT, asked=reply.retry_after)
-
-
-def _shown(text: str, url: str) -> str:
-    """What a receiver said, without anything that acts, and without its own address, which is a secret."""
-    line = "".join(each if each.isprintable() else " " for each in text)
-    tail = url.partition("://")[2].partition("/")[2]
-    parts: list[Any] = [url, tail, *tail.split("?"), *tail.replace("?", "/").replace("=", "/").split("/")]
-    for part in sorted({each for each in parts if len(each) >= 8}, key=len, reverse=True):
-        line = line.replace(part, "***")
-    return " ".join(harmless(line).split())[:_ERROR]
+def _same(before: Lease | None, now: Lease | None) -> bool:
+    """Whether a lease was held all the time between."""
+    return before is not None and now is not None and before.token == now.token

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LONGEST", "Rate", "pause_after"]
+__all__ = ["LONGEST", "LONGEST_ASKED", "Rate", "pause_after"]
 
 LONGEST = 600.0
 """Seconds: the longest pause between two attempts that nobody asked for."""
 
-_LONGEST_ASKED = 3600.0
+LONGEST_ASKED = 3600.0
+"""Seconds: the longest that a receiver may ask for."""
+
 _JITTER = 0.25
 
 
@@ -28,7 +30,7 @@ def pause_after(failures: int, *, first: float, chance: float, asked: float | No
     """
     whole = min(LONGEST, first * 2.0 ** min(failures - 1, 60))
     pause = whole * (1.0 - _JITTER * chance)
-    return pause if asked is None else max(pause, min(asked, _LONGEST_ASKED))
+    return pause if asked is None else max(pause, min(asked, LONGEST_ASKED))
 
 
 class Rate:

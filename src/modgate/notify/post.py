@@ -5,7 +5,8 @@
 2. `internal` lets in this webhook's own host and no other, and never a cloud's metadata service by a name.
 3. Redirects are answers, not orders. Certificates are verified. Behind a proxy of the environment the proxy
    resolves, so names and literals that are internal everywhere are refused here.
-4. Of the answer only a beginning is read; the time-out covers everything, from the resolver to that.
+4. Of the answer only a beginning is read; the time-out covers everything, from the resolver to that. A status
+   that came is the answer, whatever becomes of the body behind it: who said 2xx is not asked again.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -65,9 +67,9 @@ class HTTPPoster:
     async def post(self, post: Post) -> Reply:
         """Whatever the receiver answered. Raises Unavailable, and Denied for where it may not go."""
         url = _parsed(post.url)
+        until = asyncio.get_running_loop().time() + self._timeout
         try:
-            async with asyncio.timeout(self._timeout):
-                return await self._post(post, url)
+            return await self._post(post, url, until)
         except TimeoutError:
             raise Unavailable(f"no answer in {self._timeout:g} s", kind="timeout") from None
         except FOREIGN as error:
@@ -82,7 +84,7 @@ class HTTPPoster:
             await sessions.close()
         self._sessions.clear()
 
-    async def _post(self, post: Post, url: yarl.URL) -> Reply:
+    async def _post(self, post: Post, url: yarl.URL, until: float) -> Reply:
         reach = Reach([url.host or ""]) if post.internal else NOWHERE
         proxy = proxy_for(url, None if self._proxies is None else self._proxies())
         if not admitted_url(url, reach, proxied=proxy is not None):
@@ -93,24 +95,25 @@ class HTTPPoster:
             "User-Agent": f"modgate/{__version__}",
             **post.headers,
         }
-        async with (
-            await self._session(url, reach, internal=post.internal)
-            .get(guard)
-            .post(
-                url,
-                data=post.body,
-                headers=headers,
-                proxy=proxy,
-                allow_redirects=False,
-                trace_request_ctx=Way(),
-            ) as response
-        ):
-            body = await response.content.read(_READ)
-            asked = retry_after(response.headers, self._clock())
+        async with asyncio.timeout_at(until):
+            response = await (
+                self._session(url, reach, internal=post.internal)
+                .get(guard)
+                .post(
+                    url,
+                    data=post.body,
+                    headers=headers,
+                    proxy=proxy,
+                    allow_redirects=False,
+                    trace_request_ctx=Way(),
+                )
+            )
+        async with response:
+            body = await _beginning(response, until)
             # A body that goes on is nobody's business: the connection ends instead.
             if not response.content.at_eof():
                 response.close()
-            return Reply(response.status, body, asked)
+            return Reply(response.status, body, retry_after(response.headers, self._clock()))
 
     def _session(self, url: yarl.URL, reach: Reach, *, internal: bool) -> Sessions:
         key = (url.host or "", internal)
@@ -119,6 +122,15 @@ class HTTPPoster:
             sessions = Sessions(self._settings, tls=self._tls, resolver=GuardedResolver(reach, self._resolve))
             self._sessions[key] = sessions
         return sessions
+
+
+async def _beginning(response: aiohttp.ClientResponse, until: float) -> bytes:
+    body = b""
+    with suppress(*FOREIGN):
+        async with asyncio.timeout_at(until):
+            while len(body) < _READ and (piece := await response.content.read(_READ - len(body))):
+                body += piece
+    return body
 
 
 def _parsed(text: str) -> yarl.URL:

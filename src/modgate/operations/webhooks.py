@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from modgate.model.operations import Event
     from modgate.model.outbox import Delivery, Outbox
-    from modgate.notify.dispatch import Attempt
+    from modgate.notify.judged import Attempt
     from modgate.operations.works import Works
 
 __all__ = ["Webhooks", "list_", "replay", "show", "test"]

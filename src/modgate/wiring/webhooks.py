@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from modgate.config import Config
     from modgate.config.firewall import Webhook
     from modgate.model.outbox import Outbox
-    from modgate.notify.dispatch import Attempt, Dispatcher
+    from modgate.notify.dispatch import Dispatcher
+    from modgate.notify.judged import Attempt
     from modgate.wiring.gate import Gate
 
 __all__ = ["Webhooks", "patience_of", "real_clocks", "target_of"]
