@@ -166,3 +166,13 @@ def test_a_file_that_cannot_be_read_is_no_verdict(tmp_path: Path) -> None:
     ):
         done = _run(tmp_path, *words)
         assert (done.returncode, "nowhere: " in done.stderr) == (2, True), (words, done.stderr)
+
+
+def test_a_gate_names_the_policies_that_were_in_force_and_no_decision_that_it_never_made(
+    tmp_path: Path, gate: list[str]
+) -> None:
+    document = _json(tmp_path, "decisions", *gate)
+    assert (document["decisions"], document["rows"], document["allowed"]) == (0, [], {})
+    done = _run(tmp_path, "decisions", "d-7k3f", *gate)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no decision 'd-7k3f' is recorded here" in done.stderr

@@ -14,6 +14,7 @@ import typer
 from modgate.cli import FAILED, USAGE
 from modgate.cli.operate import Server, Store, TokenFile, run_operation
 from modgate.cli.options import ConfigFile, Settings, load_config, run_app, tell
+from modgate.cli.policy_records import register
 from modgate.cli.speech import AsJson, Lang, catalogue, print_json, text
 
 if TYPE_CHECKING:
@@ -232,6 +233,9 @@ def schema() -> None:
     from modgate.policy.schema import policy_schema  # noqa: PLC0415  as above
 
     print_json(policy_schema())
+
+
+register(app)
 
 
 class _Asked:
