@@ -35,7 +35,9 @@ def copy(
     ctx: typer.Context,
     *,
     to: Annotated[str, typer.Option("--to", metavar="URL", help=text("ledger.help.to"))],
-    source: Annotated[str | None, typer.Option("--from", metavar="URL", help=text("ledger.help.from"))] = None,
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="URL", help=text("ledger.help.from"))
+    ] = None,
     to_password: Annotated[
         _File, typer.Option("--to-password-file", metavar="FILE", help=text("ledger.help.to_password"))
     ] = None,
