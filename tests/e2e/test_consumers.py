@@ -112,7 +112,9 @@ def test_the_audit_has_each_first_sight_once_as_lines_and_as_csv(gate: Gate) -> 
     assert gate.ask("/admin/audit?limit=1&since=2000-01-31", headers=headers).body.count(b"\n") == 2
 
 
-@pytest.mark.parametrize("query", ["format=xml", "nonsense=1", "limit=-1", "after=x", "since=2026-99-99"])
+@pytest.mark.parametrize(
+    "query", ["format=xml", "kind=decisions", "nonsense=1", "limit=-1", "after=x", "since=2026-99-99"]
+)
 def test_a_query_that_means_nothing_is_told(gate: Gate, query: str) -> None:
     reply = gate.ask(f"/admin/audit?{query}", headers={"Authorization": f"Bearer {TOKEN}"})
     assert reply.status == 400

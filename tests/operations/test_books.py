@@ -149,6 +149,9 @@ async def test_a_waiver_has_an_owner_a_reason_and_an_end_and_the_audit_says_who_
     assert len((await scene.run("waivers-list", ended=True))[0]) == 1
     rows, _ = await scene.run("audit", kind="waiver")
     assert {row.facts["owner"] for row in rows} == {"Ada"}
+    _, failed = await scene.tried("audit", kind="decisions")
+    assert isinstance(failed, Failure)
+    assert "decision" in failed.next_step
     rows, _ = await scene.run("audit", kind="operation")
     assert {row.facts["consumer"] for row in rows} == {"ops"}
     assert "Ada" not in str([row.facts["facts"] for row in rows])

@@ -133,7 +133,7 @@ def affects(
     if as_json:
         print_json(affects_document(answers))
     else:
-        show_affects(answers, opened.index, say)
+        show_affects(answers, opened.index, say, chosen=severity is not None)
     if any(hits for *_, hits in answers):
         raise typer.Exit(FAILED)
 

@@ -58,13 +58,16 @@ def affects_document(answers: Sequence[Answer]) -> list[dict[str, Any]]:
     ]
 
 
-def show_affects(answers: Sequence[Answer], index: AdvisoryIndex, say: Catalogue) -> None:
-    """Print them: what is not affected is a line, what is a line and a table."""
+def show_affects(
+    answers: Sequence[Answer], index: AdvisoryIndex, say: Catalogue, *, chosen: bool = False
+) -> None:
+    """Print them: what is not affected is a line, what is a line and a table. `chosen`: by severity."""
     out = console()
+    nothing = say("advisories.affects.none_chosen" if chosen else "advisories.affects.none")
     for path, version, hits in answers:
         name = f"{path}@{version}"
         if not hits:
-            out.print(Text(f"{name}: {say('advisories.affects.none')}"), soft_wrap=True)
+            out.print(Text(f"{name}: {nothing}"), soft_wrap=True)
             continue
         out.print(Text(f"{name}: {say('advisories.affects.some', count=len(hits))}", style="bold"))
         out.print(Padding(_table(hits, say), (0, 0, 0, 2)))

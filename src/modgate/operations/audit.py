@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLUMNS",
+    "KINDS",
     "RowsParams",
     "csv_line",
     "head",
@@ -40,6 +41,12 @@ COLUMNS = (
     "consumer", "facts", "hash",
 )  # fmt: skip
 """The columns of the CSV form."""
+
+KINDS = (
+    "verified", "published", "decision", "waiver", "policy", "advisories", "tampered", "erased", "operation",
+    "scan", "pruned",
+)  # fmt: skip
+"""What a row may be about; whoever asks for another kind shall not read that nothing happened."""
 
 _HASH = 64
 
@@ -57,7 +64,10 @@ class RowsParams(msgspec.Struct, forbid_unknown_fields=True):
     limit: int = 0
 
     def filter(self) -> AuditFilter:
-        """As the book understands it."""
+        """As the book understands it. Raises Invalid for a kind that no row has."""
+        if self.kind and self.kind not in KINDS:
+            known = f"Known are {', '.join(KINDS)}."
+            raise Invalid(f"no kind {self.kind[:40]!r}", next_step=known, malformed=True)
         return AuditFilter(self.module, self.version, self.kind, self.consumer, self.since, self.until)
 
 

@@ -173,7 +173,7 @@ def _cooldown(table: Table) -> Rule:
     if "age" not in table:
         table.wrong("age", 'it is missing: such as "7d"')
     elif age is not None and age <= 0:
-        table.wrong("age", "it is longer than nothing")
+        table.wrong("age", 'it must be longer than nothing, such as "7d"; without [cooldown] nothing waits')
     exempt = table.strings("exempt") or ()
     table.globs("exempt", exempt)
     effect = Effect(table.word("effect", ("warn", "hide", "quarantine", "deny"), "hide"))

@@ -86,6 +86,7 @@ def _params(query: Mapping[str, str]) -> RowsParams:
         raise Invalid(f"a parameter is wrong: {error}", malformed=True) from error
     if wanted.after < 0 or wanted.limit < 0:
         raise Invalid("after and limit are not negative", malformed=True)
+    wanted.filter()  # what it refuses has a status, as long as nothing was sent
     return wanted
 
 
