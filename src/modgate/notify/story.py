@@ -2,13 +2,15 @@
 
 Everything in a message may come from a stranger: the summary of an advisory, the name of a module, the reason
 in a policy. Here it loses what could act on its own (line breaks, control characters, marks that turn the
-direction, secrets by their form) and becomes short; what would be markup in a chat, `templates` takes away.
+direction or cannot be seen, secrets by their form) and becomes short; what would be markup in a chat,
+`templates` takes away.
 A command is built from parts that can be nothing else than parts of a command.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -21,11 +23,11 @@ if TYPE_CHECKING:
     from modgate.messages import Catalogue
     from modgate.model.outbox import Message
 
-__all__ = ["Story", "day_of", "go_get", "plain", "tell"]
+__all__ = ["Story", "day_of", "go_get", "plain", "seen", "tell"]
 
 _TITLE = 140
 _VALUE = 300
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _COMMAND = re.compile(r"[A-Za-z0-9._~+/-]+\Z")
 _LINK = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~%+/?=&#:@-]*)?\Z")
 _SEVERITIES = frozenset({"unknown", "none", "low", "medium", "high", "critical"})
@@ -52,8 +54,8 @@ class Story:
     link_text: str
 
 
-def tell(message: Message, say: Catalogue, *, most: int = 20) -> Story:
-    """The story of a message, with at most so many versions."""
+def tell(message: Message, say: Catalogue, *, most: int = 20, longest: int = _VALUE) -> Story:
+    """The story of a message, with at most so many versions, and so many characters in a value."""
     body = message.body
     advisory = _map(body, "advisory")
     versions = [each for each in _list(body, "versions") if isinstance(each, dict)]
@@ -65,7 +67,7 @@ def tell(message: Message, say: Catalogue, *, most: int = 20) -> Story:
     return Story(
         title=plain(_title(message, subject, severity or "unknown", say), _TITLE),
         severity=severity,
-        facts=tuple(_facts(message, versions, say, most=most)),
+        facts=tuple(_facts(message, versions, say, most=most, longest=longest)),
         commands=tuple(each for each in commands if each),
         link=link if _LINK.match(link) else "",
         link_text=say("notice.text.open"),
@@ -74,8 +76,19 @@ def tell(message: Message, say: Catalogue, *, most: int = 20) -> Story:
 
 def plain(text: object, limit: int = _VALUE) -> str:
     """One line of text without anything that acts, at most so long."""
-    line = " ".join(_UNSAFE.sub(" ", harmless(str(text)[: 8 * limit])).split())
+    line = " ".join(seen(harmless(str(text)[: 8 * limit])).split())
     return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
+
+
+def seen(text: str, *, keep: str = "") -> str:
+    """Without what acts and cannot be seen: controls, marks of direction, halves of characters; a blank is
+    put in their place. `keep` names those that stay.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        " " if unicodedata.category(each) in _UNSEEN and each not in keep else each for each in text
+    )
 
 
 def go_get(version: Mapping[str, Any]) -> str:
@@ -131,7 +144,7 @@ def _title(message: Message, subject: str, severity: str, say: Catalogue) -> str
 
 
 def _facts(
-    message: Message, versions: list[dict[str, Any]], say: Catalogue, *, most: int
+    message: Message, versions: list[dict[str, Any]], say: Catalogue, *, most: int, longest: int
 ) -> Iterator[tuple[str, str]]:
     """Who, what, why, where to ask; only what is known."""
     body = message.body
@@ -160,7 +173,7 @@ def _facts(
     if message.event == "test":
         found.append(("text", say("notice.text.test")))
     for label, value in found:
-        if text := plain(value or ""):
+        if text := plain(value or "", longest):
             yield say(f"notice.label.{label}"), text
 
 

@@ -5,7 +5,8 @@ those are used (Teams: TextRun; Feishu: `post` with `text` elements; DingTalk: `
 escaped and stands within code spans. So `<!channel>`, `@all`, links and markup of any kind arrive as the
 characters that they are.
 
-Each form stays within its service's limit: versions are left out, from the end, until it does.
+Each form stays within its service's limit: versions are left out, from the end, until it does, and then texts
+become shorter. No character is cut.
 
 Sources: CloudEvents 1.0.2, JSON format (generic); Slack, "Formatting text for app surfaces" and "Block Kit";
 Feishu, "Custom bot usage guide"; DingTalk, "Custom robot security settings"; Adaptive Cards 1.4 and
@@ -17,6 +18,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -25,7 +27,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from modgate.gomod.harmless import harmless
-from modgate.notify.story import go_get, tell
+from modgate.notify.story import go_get, seen, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +41,10 @@ __all__ = ["Rendered", "refusal", "render"]
 
 _MOST = 20
 _LIMITS = {"json": 256 << 10, "slack": 30_000, "feishu": 20_000, "dingtalk": 18_000, "teams": 26_000}
-_SLACK_SECTION = 2900
+_LONGEST, _SHORTEST = 300, 40
+_JSON_TEXT = 4096
+_SLACK_SECTION, _SLACK_HEADER = 2900, 150
+_ALL = re.compile(r"@(?=all(?![A-Za-z0-9])|所有人)", re.IGNORECASE)
 _COLOURS = {"critical": "Attention", "high": "Attention", "medium": "Warning"}
 
 
@@ -71,13 +76,13 @@ def render(
     """
     if form == "json":
         return _event(message, identifier, source)
-    most = _MOST
+    most, longest = _MOST, _LONGEST
     while True:
-        document = _document(form, tell(message, say, most=most), at, secret)
+        document = _document(form, tell(message, say, most=most, longest=longest), at, secret)
         body = msgspec.json.encode(document)
-        if len(body) <= _LIMITS[form] or not most:
+        if len(body) <= _LIMITS[form] or longest <= _SHORTEST:
             break
-        most //= 2
+        most, longest = most // 2, longest if most else longest // 2
     query = _dingtalk_signature(secret, at) if form == "dingtalk" and secret is not None else ""
     return Rendered(body, query=query)
 
@@ -102,22 +107,30 @@ def refusal(form: Format, body: bytes) -> str:
 
 def _event(message: Message, identifier: str, source: str) -> Rendered:
     """A CloudEvent in structured JSON. Its data are values, which nobody needs to parse out of sentences."""
+    longest = _JSON_TEXT
+    while True:
+        body = msgspec.json.encode(_cloud_event(message, identifier, source, longest))
+        if len(body) <= _LIMITS["json"] or longest <= _SHORTEST:
+            return Rendered(body, "application/cloudevents+json; charset=utf-8")
+        longest //= 4
+
+
+def _cloud_event(message: Message, identifier: str, source: str, longest: int) -> dict[str, Any]:
     versions = message.body.get("versions")
     data: dict[str, Any] = {"event": message.event, "consumer": message.consumer, **message.body}
     if isinstance(versions, list | tuple):
         data["versions"] = [
             {**each, "command": go_get(each)} if isinstance(each, dict) else each for each in versions
         ]
-    document = {
+    return {
         "specversion": "1.0",
         "id": identifier,
         "source": source,
-        "type": f"modgate.{message.event}",
+        "type": f"modgate.{seen(message.event)}",
         "time": datetime.fromtimestamp(message.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "datacontenttype": "application/json",
-        "data": _without_secrets(data),
+        "data": _plain_values(data, longest),
     }
-    return Rendered(msgspec.json.encode(document), "application/cloudevents+json; charset=utf-8")
 
 
 def _document(form: Format, story: Story, at: float, secret: bytes | None) -> dict[str, Any]:
@@ -137,7 +150,7 @@ def _slack(story: Story) -> dict[str, Any]:
     blocks: list[dict[str, Any]] = [
         {
             "type": "header",
-            "text": {"type": "plain_text", "text": _slack_escaped(story.title), "emoji": False},
+            "text": {"type": "plain_text", "text": _slack_header(story.title), "emoji": False},
         }
     ]
     if facts := "\n".join(f"*{label}:* `{_slack_code(value)}`" for label, value in story.facts):
@@ -166,6 +179,15 @@ def _slack_text(text: str) -> dict[str, Any]:
 
 def _slack_escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _slack_header(title: str) -> str:
+    """Escaped, and whole characters as far as a header goes."""
+    escaped = _slack_escaped(title)
+    while len(escaped) > _SLACK_HEADER:
+        title = f"{title.removesuffix('…')[:-1]}…"
+        escaped = _slack_escaped(title)
+    return escaped
 
 
 def _slack_code(text: str) -> str:
@@ -212,7 +234,7 @@ def _dingtalk(story: Story) -> dict[str, Any]:
     lines = [story.title, *(f"{label}: {value}" for label, value in story.facts), *story.commands]
     if story.link:
         lines.append(story.link)
-    content = _no_tags("\n".join(lines)).replace("@all", "＠all")
+    content = _ALL.sub("＠", _no_tags("\n".join(lines)))
     return {"msgtype": "text", "text": {"content": content}, "at": {"isAtAll": False}}
 
 
@@ -252,11 +274,12 @@ def _runs(*runs: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", **run} for run in runs]}
 
 
-def _without_secrets(value: object) -> object:
+def _plain_values(value: object, longest: int) -> object:
     if isinstance(value, str):
-        return harmless(value)
+        text = seen(harmless(value[: longest + 256]), keep="\n\t")
+        return text if len(text) <= longest else f"{text[: longest - 1]}…"
     if isinstance(value, dict):
-        return {str(key): _without_secrets(each) for key, each in value.items()}
+        return {seen(str(key)): _plain_values(each, longest) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_secrets(each) for each in value]
+        return [_plain_values(each, longest) for each in value]
     return value
