@@ -73,6 +73,55 @@ async def test_a_program_that_does_not_end_is_ended_with_its_children(tmp_path: 
     pytest.fail("the child is still there")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux")
+@pytest.mark.parametrize("lasts", [False, True])
+async def test_what_went_to_another_session_is_gone_with_the_scan(tmp_path: Path, lasts: bool) -> None:
+    hidden = (
+        "import os,sys,time\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork() == 0:\n"
+        "        open(sys.argv[1], 'w').write('begun')\n"
+        "        time.sleep(300)\n"
+        "    os._exit(0)\n"
+        "os.wait()\n"
+        "while not os.path.exists(sys.argv[1]): time.sleep(0.01)\n"
+        f"{'time.sleep(300)' if lasts else 'sys.exit(1)'}\n"
+    )
+    mark = tmp_path / "mark"
+    scanner = _scanner(tmp_path, hidden, str(mark), network=False, timeout=5.0 if lasts else 60.0)
+    if lasts:
+        with pytest.raises(Unavailable, match="did not end within"):
+            await scanner.scan(_VERSION, "h1:x", _zip())
+    else:
+        assert await scanner.scan(_VERSION, "h1:x", _zip()) == (False, "exit status 1")
+    assert mark.read_text() == "begun"
+    for _ in range(200):
+        if not _naming(str(mark)):
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("it lives on")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux")
+async def test_a_scanner_without_network_that_is_killed_gives_no_verdict(tmp_path: Path) -> None:
+    scanner = _scanner(tmp_path, "import os; os.kill(os.getpid(), 9)", network=False)
+    with pytest.raises(Unavailable, match="exit status 137"):
+        await scanner.scan(_VERSION, "h1:x", _zip())
+
+
+def _naming(word: str) -> list[int]:
+    """The processes with this word in their command line."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if word.encode() in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
 def _is_gone(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "Z"

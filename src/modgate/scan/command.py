@@ -1,12 +1,12 @@
 """A scanner that is a program: run on the unpacked zip, in a scratch folder, with nothing of this process's.
 
 It has a process group, an empty environment and a home of its own; no network unless it is allowed one (a
-network
-namespace without interfaces); bounds on memory, processor time, time and output. Exit status 0 releases; 1,
-or
-govulncheck's 3, refuses; whatever else is a scan that failed, which is neither. A status counts only where
-the
-program was begun: `unshare` ends with 1 as well where a container forbids it, and says nothing of the module.
+network namespace without interfaces, and then a namespace of processes too: all are gone with its first one,
+in whatever session they are); bounds on memory, processor time, time and output.
+
+Exit status 0 releases; 1, or govulncheck's 3, refuses; whatever else is a scan that failed, which is neither.
+A status counts only where the program was begun: `unshare` ends with 1 as well where a container forbids it,
+and says nothing of the module.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import modgate.scan.limits
 from modgate.errors import Invalid, Unavailable
+from modgate.scan.scratch import scratch
 from modgate.scan.unpacked import unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from modgate.gomod.types import ModuleVersion
 
@@ -84,7 +84,7 @@ class CommandScanner:
         """Whether the version is released, and one line about it. Raises Unavailable where that is not
         known.
         """
-        with _scratch(self._settings.scratch) as folder:
+        with scratch(self._settings.scratch) as folder:
             content, home = folder / "module", folder / "home"
             for each in (content, home):
                 each.mkdir()
@@ -184,7 +184,8 @@ def _without_network() -> list[str]:
     program = shutil.which("unshare") if sys.platform == "linux" else None
     if program is None:
         return []
-    return [program, "--net", "--"] if os.geteuid() == 0 else [program, "--user", "--net", "--"]
+    user = [] if os.geteuid() == 0 else ["--user"]
+    return [program, *user, "--net", "--pid", "--fork", "--kill-child", "--"]
 
 
 def _environment(home: Path, version: ModuleVersion, h1: str) -> dict[str, str]:
@@ -197,17 +198,6 @@ def _environment(home: Path, version: ModuleVersion, h1: str) -> dict[str, str]:
         "MODGATE_VERSION": version.version,
         "MODGATE_H1": h1,
     }
-
-
-@contextlib.contextmanager
-def _scratch(below: Path) -> Iterator[Path]:
-    try:
-        below.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(prefix="scan-", dir=below, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise Unavailable(f"no room to scan in: {error.strerror}", where=str(below)) from error
-    with folder as name:
-        yield Path(name)
 
 
 def _prepare(version: ModuleVersion, zip_file: BinaryIO, content: Path, whole: Path) -> None:
