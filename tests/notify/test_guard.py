@@ -15,6 +15,8 @@ from modgate.notify.post import HTTPPoster
 from modgate.notify.sign import message_id, parse_secrets, signed_headers
 from modgate.notify.target import Post
 from modgate.transport.dial import resolve
+from modgate.transport.guarded import GuardedResolver
+from modgate.transport.reach import NOWHERE
 from tests.notify.parts import message, target
 from tests.support.receiver import Receiver
 
@@ -59,6 +61,10 @@ async def post(url: str, names: Names | None = None, *, internal: bool = False) 
         "127.1",
         "2130706433",
         "0x7f.1",
+        "[64:ff9b::7f00:1]",
+        "[64:ff9b:1::a9fe:a9fe]",
+        "[2002:7f00:1::]",
+        "[::127.0.0.1]",
     ],
 )
 async def test_an_internal_address_is_refused_in_every_spelling(host: str) -> None:
@@ -75,6 +81,35 @@ async def test_a_name_that_leads_inside_is_refused_when_it_is_connected_to(addre
     with Receiver() as receiver, pytest.raises(Denied):
         await post(f"http://hooks.example.com:{receiver.port}/", Names([address]))
     assert not receiver.got
+
+
+@pytest.mark.parametrize(
+    "host", ["[::ffff:127.0.0.1%1]", "[::ffff:127.0.0.1%251]", "[::1%1]", "[fe80::1%lo]"]
+)
+@pytest.mark.parametrize("internal", [False, True])
+async def test_an_address_with_a_zone_is_none(host: str, internal: bool) -> None:
+    with Receiver() as receiver, pytest.raises(Unavailable, match="no https"):
+        await post(f"http://{host}:{receiver.port}/hook", internal=internal)
+    assert not receiver.got
+
+
+async def test_a_name_that_leads_inside_and_outside_is_connected_to_outside_alone() -> None:
+    resolver = GuardedResolver(NOWHERE, Names(["127.0.0.1", "203.0.114.7", "64:ff9b::7f00:1"]))
+    assert [each["host"] for each in await resolver.resolve("hooks.example.com", 443)] == ["203.0.114.7"]
+
+
+async def test_behind_a_proxy_of_the_environment_what_is_internal_everywhere_is_refused() -> None:
+    with Receiver() as proxy:
+        poster = HTTPPoster(timeout=5.0, clock=time.time, proxies=lambda: {"http": proxy.url})
+        try:
+            for host in ("127.0.0.1", "localhost", "[::ffff:10.0.0.1]", "[64:ff9b::a9fe:a9fe]", "x.internal"):
+                with pytest.raises(Denied):
+                    await poster.post(Post(f"http://{host}/hook", b"{}", {}))
+            assert not proxy.got
+            assert (await poster.post(Post("http://hooks.example.com/hook", b"{}", {}))).status == 200
+        finally:
+            await poster.close()
+    assert proxy.got[0].target == "http://hooks.example.com/hook"
 
 
 async def test_a_name_that_is_rebound_is_not_asked_twice() -> None:

@@ -136,7 +136,9 @@ async def _beginning(response: aiohttp.ClientResponse, until: float) -> bytes:
 def _parsed(text: str) -> yarl.URL:
     try:
         url = yarl.URL(text, encoded=True)
-        good = url.scheme in {"http", "https"} and bool(url.host) and bool(url.port) and url.user is None
+        # An address with a zone ([fe80::1%eth0]) is no public one, and no resolver of ours is asked for it.
+        good = url.scheme in {"http", "https"} and bool(url.host) and "%" not in (url.host or "")
+        good = good and bool(url.port) and url.user is None
     except ValueError:
         good = False
     if not good:
