@@ -12,7 +12,7 @@ from modgate.server.respond import Response
 from modgate.server.transmit import CutError, DisconnectedError, transmit
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import AsyncIterator, MutableMapping
 
 
 class Client:
@@ -80,6 +80,22 @@ async def test_a_client_that_left_ends_the_wait_for_the_next_piece() -> None:
         await task
     assert stream.closed.is_set()
     assert not client.ended
+
+
+async def test_a_client_that_leaves_with_everything_was_given_it() -> None:
+    client, tidied = Client(), asyncio.Event()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"12345"
+        yield b"67890"
+        client.gone.set()  # it has every byte, and closes while the store takes up what came
+        for _ in range(10):
+            await asyncio.sleep(0)
+        tidied.set()
+
+    response = Response(200, [], chunks(), 10)
+    assert await transmit(response, client.receive, client.send, head=False, old=False) == 10
+    assert tidied.is_set()
 
 
 async def test_a_stop_of_the_server_is_not_taken_for_a_client_that_left() -> None:

@@ -88,8 +88,9 @@ async def _pass_on(
         nonlocal gone
         while (await receive())["type"] != "http.disconnect":
             pass
-        gone = True
-        if task is not None:
+        # Whoever leaves after the last byte has everything, whatever the stream still tidies up.
+        if task is not None and sent != size:
+            gone = True
             task.cancel()
 
     sent = 0
@@ -101,12 +102,12 @@ async def _pass_on(
         started = True
         await send(start)
         if first is not None:
-            sent += len(first)
             await send({"type": "http.response.body", "body": first, "more_body": True})
+            sent += len(first)
             del first
             async for chunk in stream:
-                sent += len(chunk)
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                sent += len(chunk)
         _check_size(sent, size)
         watcher.cancel()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
