@@ -56,7 +56,10 @@ class Measured:
         for folder, _, names in os.walk(root):
             for name in names:
                 if not name.startswith(_NOT_COUNTED):
-                    found = os.lstat(f"{folder}/{name}")
+                    try:
+                        found = os.lstat(f"{folder}/{name}")
+                    except FileNotFoundError:
+                        continue  # a step of a thread that was under way when the gate was stopped
                     size += found.st_size
                     blocks += found.st_blocks * 512
                     temporary += found.st_size if folder.endswith(".modgate/tmp") else 0
