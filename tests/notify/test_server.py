@@ -66,7 +66,7 @@ async def _used(store: Path) -> None:
     now = time.time()
     fetches = [
         Fetches("team-a", LIB, "v1.1.0", "zip", 1, now, now),
-        Fetches("team-b", LIB, "v1.2.0", "zip", 1, now, now),
+        Fetches("team-b", LIB, "v1.4.0", "zip", 1, now, now),
     ]
     await build_books(ledger).consumers.add(fetches)
     await ledger.close()
@@ -124,7 +124,16 @@ async def test_an_advisory_that_is_synced_reaches_whom_it_hits(tmp_path: Path) -
             await until(lambda: len(receiver.taken) == 2)
             assert "took the test message" in modgate(tmp_path, "test", "ops")
             modgate(tmp_path, "replay", str(dead["number"]), status=1)
-            modgate(tmp_path, "test", "nobody", status=1)
+            for command in (
+                ["test", "nobody"],
+                ["replay", "--target", "nobody"],
+                ["list", "--target", "nobody"],
+            ):
+                assert "Configured are: ops." in modgate(tmp_path, *command, status=1)
+            huge = str(1 << 70)
+            assert f"no message {huge}" in modgate(tmp_path, "show", huge, status=1)
+            assert "not one that was given up" in modgate(tmp_path, "replay", huge, status=1)
+            assert "again: 0" in modgate(tmp_path, "replay", "--target", "ops")
             modgate(tmp_path, "replay", status=2)
             gate.stop()
     # Without a server the store's own outbox is looked at.

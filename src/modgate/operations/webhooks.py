@@ -16,7 +16,7 @@ from modgate.notify.sign import message_id
 from modgate.operations.params import params_as
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Collection, Mapping
 
     from modgate.model.operations import Event
     from modgate.model.outbox import Delivery, Outbox
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Webhooks", "list_", "replay", "show", "test"]
 
 _STATES = ("waiting", "delivered", "dead")
+_NUMBERS = 1 << 63
+"""Numbers of messages are smaller: what databases call an integer."""
 
 
 class Webhooks(Protocol):
@@ -72,12 +74,15 @@ class TestParams(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def list_(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
-    """The webhooks, and the newest messages that were not delivered (or of the state asked for)."""
+    """The webhooks, and the newest messages that were not delivered (or of the state asked for). Raises
+    Absent for a webhook that is none.
+    """
     asked, webhooks = params_as(ListParams, params), _webhooks(works)
     if not 0 <= asked.limit <= 10_000:
         raise Invalid("a limit is between 0 and 10000")
     counts, configured = await webhooks.outbox.counts(), webhooks.configured()
     names = dict.fromkeys([*configured, *sorted({target for target, _ in counts})])
+    _check_known(asked.target, names, configured)
     for name in names:
         if asked.target in {"", name}:
             numbers = {state: counts.get((name, state), 0) for state in _STATES}
@@ -98,7 +103,7 @@ async def list_(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Event
 async def show(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
     """One message with its body. Raises Absent."""
     asked, webhooks = params_as(ShowParams, params), _webhooks(works)
-    delivery = await webhooks.outbox.delivery(asked.number)
+    delivery = await webhooks.outbox.delivery(asked.number) if 0 < asked.number < _NUMBERS else None
     if delivery is None:
         raise Absent(f"there is no message {asked.number}", next_step="modgate webhooks list --state all")
     facts = _facts(delivery) | {"key": delivery.message.key, "body": dict(delivery.message.body)}
@@ -107,11 +112,18 @@ async def show(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Event,
 
 
 async def replay(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
-    """Messages that were given up wait again; not ok where a number names none. Raises Invalid."""
+    """Messages that were given up wait again; not ok where a number names none. Raises Invalid, and
+    Absent for a webhook that is none.
+    """
     asked, webhooks = params_as(ReplayParams, params), _webhooks(works)
     if (asked.number is not None) + bool(asked.target) + asked.all != 1:
         raise Invalid("name a message, a webhook, or all of them")
-    count = await webhooks.outbox.replay(target=asked.target, number=asked.number, at=works.clock())
+    configured = webhooks.configured()
+    if asked.target not in configured:
+        _check_known(asked.target, {target for target, _ in await webhooks.outbox.counts()}, configured)
+    count = 0
+    if asked.number is None or 0 < asked.number < _NUMBERS:
+        count = await webhooks.outbox.replay(target=asked.target, number=asked.number, at=works.clock())
     webhooks.wake()
     yield Summary(ok=bool(count) or asked.number is None, facts={"replayed": count})
 
@@ -122,9 +134,19 @@ async def test(works: Works, params: Mapping[str, Any]) -> AsyncGenerator[Event,
     try:
         attempt = await webhooks.test(asked.name)
     except KeyError:
-        known = ", ".join(webhooks.configured()) or "none"
-        raise Absent(f"no webhook {asked.name[:64]!r}", next_step=f"Configured are: {known}.") from None
+        raise _no_webhook(asked.name, webhooks.configured()) from None
     yield Summary(ok=not attempt.error, facts={"webhook": asked.name, "error": attempt.error})
+
+
+def _check_known(name: str, known: Collection[str], configured: Collection[str]) -> None:
+    """Raises Absent for a webhook that is neither configured nor has messages; an empty name means all."""
+    if name and name not in known:
+        raise _no_webhook(name, configured)
+
+
+def _no_webhook(name: str, configured: Collection[str]) -> Absent:
+    told = ", ".join(configured) or "none"
+    return Absent(f"no webhook {name[:64]!r}", next_step=f"Configured are: {told}.")
 
 
 def _webhooks(works: Works) -> Webhooks:
