@@ -158,8 +158,7 @@ class Eviction:
     async def _batch(self, excess: int) -> list[Candidate]:
         """The next to go, of `excess` bytes at most by one object, none that is spared or in use."""
         spared = _by_stem(await self._spared())
-        after = self._monotonic() - _READING
-        lent = {key for at, key, blob in self._reading if at > after and blob() is not None}
+        lent = self._lent_now()
         batch: list[Candidate] = []
         fresh = False
         while len(batch) < _CHUNK and excess > 0:
@@ -168,12 +167,17 @@ class Eviction:
                     break
                 fresh = True
                 await self._look(spared)
+                lent = self._lent_now()  # what was stored meanwhile may be among the candidates
                 continue
             candidate = self._candidates.popleft()
             if self._usage.stands(candidate) and candidate.key not in lent and not spared(candidate.stem):
                 batch.append(candidate)
                 excess -= candidate.cost
         return batch
+
+    def _lent_now(self) -> set[str]:
+        after = self._monotonic() - _READING
+        return {key for at, key, blob in self._reading if at > after and blob() is not None}
 
     @property
     def _usage(self) -> Usage:
