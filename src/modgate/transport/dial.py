@@ -169,6 +169,8 @@ def _refusal(answer: bytes) -> str:
 
 def admitted_name(host: str, port: int, reach: Reach, *, proxied: bool) -> bool:
     """Whether a host may be tried before it is resolved; a proxy on the way would resolve it unseen."""
+    if "%" in host:
+        return False  # an address of one link (RFC 4007); a client connects to it without asking a resolver
     if _literal(host.strip("[]")):
         return reach.admits(host, port, canonical(host))
     return not proxied or not is_internal_host(host) or reach.allows(host, port)
