@@ -52,7 +52,7 @@ _BEYOND = (
     .order_by(_ROW.number)
     .limit(1)
 )
-_PRUNED = select(TextBytes(_ROW.facts)).where(_ROW.kind == "pruned").order_by(_ROW.number.desc()).limit(1)
+_PRUNED = select(TextBytes(_ROW.facts)).where(_ROW.kind == "pruned").order_by(_ROW.number.desc()).limit(20)
 
 
 class Walk:
@@ -137,8 +137,8 @@ async def _end(ledger: Database, walk: Walk, head: AuditHead) -> list[str]:
 
 
 async def _pruned(ledger: Database) -> list[AuditHead]:
-    """Up to which row the newest pruning went."""
-    return _note(await ledger.query(_PRUNED, {}))
+    """Up to which rows the newest prunings went: rows that were just read may be from before the last one."""
+    return [note for row in await ledger.query(_PRUNED, {}) for note in _note([row])]
 
 
 def pruned_to(connection: Connection) -> AuditHead:
